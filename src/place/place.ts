@@ -1,0 +1,77 @@
+// What every place an image can live in (registry repository, blob store, archive) has in common.
+// Copy is the only verb between them; further powers are small extra interfaces, asked for with the guards below.
+import type { Readable } from 'node:stream';
+import type { Descriptor } from '../manifest/descriptor.ts';
+import type { Reference } from '../reference/reference.ts';
+
+/** Options of every read. */
+export interface FetchOptions {
+  /** First byte wanted; the answer starts exactly there. Default 0. */
+  offset?: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** A place an image graph can be read from. */
+export interface ImageSource {
+  /** The descriptor a name stands for now. Throws IMAGE_NOT_FOUND. */
+  resolve(name: Reference, options?: { signal?: AbortSignal | undefined }): Promise<Descriptor>;
+  /** Bytes as they come: not yet trusted. Throws BLOB_NOT_FOUND. */
+  fetch(descriptor: Descriptor, options?: FetchOptions): Promise<Readable>;
+}
+
+/** One blob on its way in. Exactly one of `commit` or `abort`/`suspend` ends it. */
+export interface Ingest {
+  /** Bytes already held from an earlier attempt; writing goes on from here. */
+  readonly offset: number;
+  /** Appends. Throws SIZE_MISMATCH as soon as more than the descriptor's size arrives. */
+  write(chunk: Uint8Array): void | Promise<void>;
+  /** Verifies size and digest, then makes the blob visible. Throws SIZE_MISMATCH or DIGEST_MISMATCH and drops the bytes. */
+  commit(): Promise<void>;
+  /** Stops, keeping the bytes for a later attempt. */
+  suspend(): Promise<void>;
+  /** Drops the bytes held so far and starts over from zero: `offset` counts as 0 afterwards. */
+  restart(): Promise<void>;
+  /** Stops and drops the bytes. */
+  abort(): Promise<void>;
+}
+
+/** A place an image graph can be written to. */
+export interface ImageTarget extends ImageSource {
+  has(descriptor: Descriptor): Promise<boolean>;
+  /** Starts or resumes one blob, named by its digest. Resolves to undefined when the blob is already there. */
+  ingest(descriptor: Descriptor, options?: { signal?: AbortSignal | undefined }): Promise<Ingest | undefined>;
+  /** Lets `name` stand for the descriptor; the last call wins, no other name is touched. */
+  tag(descriptor: Descriptor, name: Reference): Promise<void>;
+}
+
+/** A place whose blobs are plain files; workers read them by path. */
+export interface LocalBlobs {
+  /** Where the blob's bytes are: a file, from `offset`, `size` bytes long. Throws BLOB_NOT_FOUND. */
+  locate(descriptor: Descriptor): Promise<BlobLocation>;
+}
+
+/** A range of a file. Bytes; the whole file when it starts at 0 and is `size` long. */
+export interface BlobLocation {
+  path: string;
+  offset: number;
+  size: number;
+}
+
+/** A place that can list the names it holds. */
+export interface Listing {
+  list(options?: { signal?: AbortSignal | undefined }): Promise<NamedDescriptor[]>;
+}
+
+/** A name as the place writes it (`docker.io/library/alpine:3.20`), undefined for an unnamed image. */
+export interface NamedDescriptor {
+  name: string | undefined;
+  descriptor: Descriptor;
+}
+
+export function hasLocalBlobs(place: object): place is LocalBlobs {
+  return 'locate' in place;
+}
+
+export function hasListing(place: object): place is Listing {
+  return 'list' in place;
+}

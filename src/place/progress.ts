@@ -1,0 +1,28 @@
+// Progress as typed events: bars, plain lines and JSON lines are three listeners of the same stream.
+import type { Descriptor } from '../manifest/descriptor.ts';
+import type { Digest } from '../reference/digest.ts';
+
+/** What a long operation tells while it runs. Byte counts are of the blob as transferred. */
+export type ProgressEvent =
+  | { type: 'resolved'; name: string; descriptor: Descriptor }
+  /** A blob is wanted; it may wait for its turn. */
+  | { type: 'queued'; descriptor: Descriptor }
+  | { type: 'started'; descriptor: Descriptor; offset: number }
+  | { type: 'resumed'; descriptor: Descriptor; offset: number }
+  /** `bytes` are held now, of `descriptor.size`. */
+  | { type: 'advanced'; digest: Digest; bytes: number }
+  | { type: 'reused'; descriptor: Descriptor }
+  | { type: 'done'; descriptor: Descriptor }
+  | { type: 'retrying'; what: string; reason: string; attempt: number; delayMs: number; digest?: Digest }
+  | { type: 'warning'; message: string }
+  /** A layer is being unpacked: bytes of the compressed blob read so far. */
+  | { type: 'unpacking'; digest: Digest; bytes: number }
+  | { type: 'unpacked'; digest: Digest; entries: number };
+
+export type OnProgress = (event: ProgressEvent) => void;
+
+/** What every long operation takes. */
+export interface LongOptions {
+  signal?: AbortSignal | undefined;
+  onProgress?: OnProgress | undefined;
+}
