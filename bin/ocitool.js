@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+// Start: is this Node new enough, is only the version wanted, then the command line. Kept readable for any old Node.
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const argv = process.argv.slice(2);
+
+// `ocitool … | head`: the reader has enough, which is no error.
+process.stdout.on('error', (error) => {
+  if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+  throw error;
+});
+process.stderr.on('error', () => {});
+
+if (Number.parseInt(process.versions.node, 10) < 26) {
+  const { runWithNewerNode } = await import('./newer-node.js');
+  await runWithNewerNode(root);
+} else if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {
+  const { version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
+  process.stdout.write(`ocitool ${version}\n`);
+} else {
+  const { enableCompileCache } = await import('node:module');
+  enableCompileCache();
+  const { main } = await import('../dist/cli/main.js');
+  await main(argv, root);
+}

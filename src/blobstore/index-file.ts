@@ -1,0 +1,90 @@
+// index.json: the names as every OCI tool reads them (image-spec image-layout.md), regenerated from the database.
+import { readFileSync, statSync } from 'node:fs';
+import { fileError, OciError, systemCode } from '../errors.ts';
+import type { Descriptor } from '../manifest/descriptor.ts';
+import { asDescriptor, isRecord, parseJson } from './descriptor-guard.ts';
+
+/** The OCI annotation with an image's name, and containerd's, which always holds the full one. */
+const REF_NAME = 'org.opencontainers.image.ref.name';
+const CONTAINERD_NAME = 'io.containerd.image.name';
+
+/** An entry of index.json. The key is the name, or `@digest` for an image without one. */
+export interface IndexEntry {
+  key: string;
+  descriptor: Descriptor;
+}
+
+/** The name a key stands for. */
+export function nameOfKey(key: string): string | undefined {
+  return key.startsWith('@') ? undefined : key;
+}
+
+/** The JSON of one entry: the descriptor with its name in both annotations. */
+export function entryText(name: string, descriptor: Descriptor): string {
+  const { mediaType, digest, size, artifactType, platform, annotations } = descriptor;
+  return JSON.stringify({
+    mediaType,
+    digest,
+    size,
+    artifactType,
+    platform,
+    annotations: { ...annotations, [REF_NAME]: name, [CONTAINERD_NAME]: name },
+  });
+}
+
+/** The descriptor in an entry's JSON, without its names. */
+export function entryDescriptor(text: string): Descriptor {
+  const descriptor = asDescriptor(parseJson(text));
+  if (descriptor === undefined)
+    throw new OciError('STORE_INVALID', `not a descriptor: ${text.slice(0, 100)}`);
+  return withoutNames(descriptor);
+}
+
+/** The file's content for entries already in JSON. */
+export function indexText(entries: string): string {
+  return `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[${entries}]}\n`;
+}
+
+/** The entries of index.json, none when there is no file. Throws STORE_INVALID. */
+export function readIndexFile(path: string): IndexEntry[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw fileError(error, path);
+  }
+  const index = parseJson(text);
+  if (!isRecord(index) || !Array.isArray(index.manifests)) {
+    throw new OciError('STORE_INVALID', `${path}: not an image index`, {
+      hint: 'another tool may have been stopped while writing it; restore it or use another store',
+    });
+  }
+  const entries = new Map<string, Descriptor>();
+  for (const manifest of index.manifests as unknown[]) {
+    const descriptor = asDescriptor(manifest);
+    if (descriptor === undefined)
+      throw new OciError('STORE_INVALID', `${path}: an entry is not a descriptor`);
+    const name = descriptor.annotations?.[CONTAINERD_NAME] ?? descriptor.annotations?.[REF_NAME];
+    const unnamed = typeof name !== 'string' || name === '' || name.startsWith('@') || entries.has(name);
+    entries.set(unnamed ? `@${descriptor.digest}` : name, withoutNames(descriptor));
+  }
+  return [...entries].map(([key, descriptor]) => ({ key, descriptor }));
+}
+
+/** Tells whether the file is still the one we wrote: inode, size and time of last change. Undefined when missing. */
+export function indexStamp(path: string): string | undefined {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? undefined : stampOf(stat);
+}
+
+export function stampOf(stat: { ino: bigint; size: bigint; mtimeNs: bigint }): string {
+  return `${stat.ino}:${stat.size}:${stat.mtimeNs}`;
+}
+
+function withoutNames(descriptor: Descriptor): Descriptor {
+  if (descriptor.annotations === undefined) return descriptor;
+  const { [REF_NAME]: _ref, [CONTAINERD_NAME]: _containerd, ...others } = descriptor.annotations;
+  const { annotations: _all, ...rest } = descriptor;
+  return Object.keys(others).length === 0 ? rest : { ...rest, annotations: others };
+}

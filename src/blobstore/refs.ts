@@ -1,0 +1,167 @@
+// Names, safe with many processes at once: a database row and index.json change in one transaction (c/image#1028,
+// oras#149, ggcr#849 and buildah#5581 are what happens with index.json alone).
+//
+// The journal is SQLite's default, DELETE: WAL would need a writable directory to read and shared memory, which
+// network file systems lack, and a store of names is written seldom.
+import { existsSync } from 'node:fs';
+import { isOciError } from '../errors.ts';
+import type { Descriptor } from '../manifest/descriptor.ts';
+import { DatabaseSync, databaseError, whenFree } from './database.ts';
+import {
+  entryDescriptor,
+  entryText,
+  type IndexEntry,
+  indexStamp,
+  indexText,
+  readIndexFile,
+  stampOf,
+} from './index-file.ts';
+import type { StorePaths } from './paths.ts';
+import { replaceFile } from './write-file.ts';
+
+/** How long SQLite may block this process for a reader or writer that is about to finish, ms. */
+const FINISHING = 1000;
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS refs (name TEXT PRIMARY KEY, descriptor TEXT NOT NULL, updated TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+`;
+
+/** Lets `name` stand for the descriptor; an image that had no name is then no longer listed without one. */
+export async function setRef(paths: StorePaths, name: string, descriptor: Descriptor): Promise<void> {
+  await change(paths, (database) => {
+    database.prepare('DELETE FROM refs WHERE name = ?').run(`@${descriptor.digest}`);
+    upsert(database, name, entryText(name, descriptor));
+  });
+}
+
+/** Removes the name or key; false when there was none. */
+export async function removeRef(paths: StorePaths, key: string): Promise<boolean> {
+  return change(
+    paths,
+    (database) => database.prepare('DELETE FROM refs WHERE name = ?').run(key).changes > 0,
+  );
+}
+
+/** The first of `names` that is there. */
+export function findRef(paths: StorePaths, names: readonly string[]): Descriptor | undefined {
+  return read(
+    paths,
+    (database) => {
+      const select = database.prepare('SELECT descriptor FROM refs WHERE name = ?');
+      for (const name of names) {
+        const row = select.get(name);
+        if (row !== undefined) return entryDescriptor(String(row.descriptor));
+      }
+      return undefined;
+    },
+    (entries) => names.map((name) => entries.get(name)).find((descriptor) => descriptor !== undefined),
+  );
+}
+
+/** Every entry, by name. 10,000 take 20 ms. */
+export function listRefs(paths: StorePaths): IndexEntry[] {
+  const entries = read(paths, rows, (merged) => merged);
+  return [...entries]
+    .map(([key, descriptor]) => ({ key, descriptor }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/**
+ * One transaction: takes in what another tool did to index.json, makes the change, writes index.json anew, commits.
+ * A process that dies between the last two leaves an index.json that is one change ahead; it counts as another tool's.
+ */
+function change<T>(paths: StorePaths, work: (database: DatabaseSync) => T): Promise<T> {
+  return whenFree(() => {
+    const database = new DatabaseSync(paths.database, { timeout: 0 });
+    try {
+      database.exec('BEGIN IMMEDIATE');
+      database.exec(`PRAGMA busy_timeout = ${FINISHING}; ${SCHEMA}`);
+      adopt(paths, database);
+      const result = work(database);
+      const entries = database
+        .prepare("SELECT group_concat(descriptor, ',' || char(10) ORDER BY name) AS text FROM refs")
+        .get();
+      const stamp = stampOf(replaceFile(paths.indexFile, indexText(String(entries?.text ?? ''))));
+      database.prepare("INSERT OR REPLACE INTO meta VALUES ('index', ?)").run(stamp);
+      database.exec('COMMIT');
+      return result;
+    } finally {
+      // Closing rolls back what was not committed.
+      database.close();
+    }
+  }).catch((error: unknown) => {
+    throw databaseError(error, paths.database);
+  });
+}
+
+/** Names that another tool (skopeo, oras) wrote to index.json become ours; none of ours is lost if it wrote an old list. */
+function adopt(paths: StorePaths, database: DatabaseSync): void {
+  if (isOurs(paths, database)) return;
+  for (const entry of foreignEntries(paths, database)) {
+    const text = entry.key.startsWith('@')
+      ? JSON.stringify(entry.descriptor)
+      : entryText(entry.key, entry.descriptor);
+    upsert(database, entry.key, text);
+  }
+}
+
+function upsert(database: DatabaseSync, key: string, text: string): void {
+  database.prepare('INSERT OR REPLACE INTO refs VALUES (?, ?, ?)').run(key, text, new Date().toISOString());
+}
+
+/** Answers from the database, or from both when another tool wrote index.json or there is no database (yet). */
+function read<T>(
+  paths: StorePaths,
+  fromDatabase: (database: DatabaseSync) => T,
+  fromEntries: (entries: Map<string, Descriptor>) => T,
+): T {
+  if (!existsSync(paths.database)) return fromEntries(toMap(readIndexFile(paths.indexFile)));
+  try {
+    const database = new DatabaseSync(paths.database, { timeout: FINISHING });
+    try {
+      if (isOurs(paths, database)) return fromDatabase(database);
+      const merged = rows(database);
+      for (const entry of foreignEntries(paths, database)) merged.set(entry.key, entry.descriptor);
+      return fromEntries(merged);
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    const failure = databaseError(error, paths.database);
+    // A read-only file system with the journal of a killed writer on it: index.json says the same.
+    if (isOciError(failure, 'PERMISSION')) return fromEntries(toMap(readIndexFile(paths.indexFile)));
+    throw failure;
+  }
+}
+
+function isOurs(paths: StorePaths, database: DatabaseSync): boolean {
+  if (!hasTables(database)) return false;
+  const stamp = database.prepare("SELECT value FROM meta WHERE key = 'index'").get()?.value;
+  return stamp !== undefined && stamp === indexStamp(paths.indexFile);
+}
+
+/** What index.json says; nothing when it is damaged and the database can replace it. */
+function foreignEntries(paths: StorePaths, database: DatabaseSync): IndexEntry[] {
+  try {
+    return readIndexFile(paths.indexFile);
+  } catch (error) {
+    if (isOciError(error, 'STORE_INVALID') && rows(database).size > 0) return [];
+    throw error;
+  }
+}
+
+function rows(database: DatabaseSync): Map<string, Descriptor> {
+  if (!hasTables(database)) return new Map();
+  const all = database.prepare('SELECT name, descriptor FROM refs').all();
+  return new Map(all.map((row) => [String(row.name), entryDescriptor(String(row.descriptor))]));
+}
+
+/** False for the empty file that a process leaves which was killed before its first commit. */
+function hasTables(database: DatabaseSync): boolean {
+  return database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").get() !== undefined;
+}
+
+function toMap(entries: IndexEntry[]): Map<string, Descriptor> {
+  return new Map(entries.map((entry) => [entry.key, entry.descriptor]));
+}

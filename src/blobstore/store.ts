@@ -1,0 +1,139 @@
+// The shelf: an OCI image layout on disk that any tool reads, plus the private folder `ocitool/v1/` beside its blobs.
+import { resolve as absolutePath } from 'node:path';
+import { OciError } from '../errors.ts';
+import type { Descriptor } from '../manifest/descriptor.ts';
+import { OCI_INDEX, OCI_MANIFEST } from '../manifest/media-types.ts';
+import type { BlobLocation, ImageTarget, Listing, LocalBlobs } from '../place/place.ts';
+import type { LongOptions } from '../place/progress.ts';
+import { readRange } from '../place/read-range.ts';
+import type { Digest } from '../reference/digest.ts';
+import { familiarReference, formatReference, type Reference } from '../reference/reference.ts';
+import { hasBlob, sizeOf } from './blob-files.ts';
+import { checkStore, type StoreCheck } from './check.ts';
+import { readStoredDocument } from './documents.ts';
+import { nameOfKey } from './index-file.ts';
+import { openIngest } from './ingest.ts';
+import { type LayerRecord, readLayerRecord, writeLayerRecord } from './layer-records.ts';
+import { ensureLayout, inspectLayout } from './layout.ts';
+import { candidateNames } from './names.ts';
+import { blobPath, type StorePaths, storePaths } from './paths.ts';
+import { findRef, listRefs, removeRef, setRef } from './refs.ts';
+import { type StoreUsage, storeUsage } from './usage.ts';
+
+export interface OpenStoreOptions {
+  /** Make the layout at the first write when `dir` is missing or empty (default). False: throw STORE_INVALID then. */
+  create?: boolean;
+  /** Refuse every write with PERMISSION. */
+  readOnly?: boolean;
+}
+
+/** A store of images. Nothing is kept open between calls, so there is nothing to close. */
+export interface BlobStore extends ImageTarget, LocalBlobs, Listing {
+  /** Absolute. */
+  readonly dir: string;
+  readonly readOnly: boolean;
+  /**
+   * Takes a name away (a string as `list` gives it, `@digest` for an image without one); its blobs stay until gc.
+   * False when there was no such name.
+   */
+  untag(name: Reference | string): Promise<boolean>;
+  /** What is known of a layer that was read once. */
+  layerRecord(digest: Digest): Promise<LayerRecord | undefined>;
+  saveLayerRecord(record: LayerRecord): Promise<void>;
+  check(options?: LongOptions): Promise<StoreCheck>;
+  usage(): Promise<StoreUsage>;
+}
+
+/**
+ * Opens a store. Reading from one that does not exist yet finds nothing, and leaves nothing behind.
+ * Throws STORE_VERSION when a newer ocitool wrote it, STORE_INVALID when `dir` is something else.
+ */
+export async function openStore(dir: string, options: OpenStoreOptions = {}): Promise<BlobStore> {
+  const paths = storePaths(absolutePath(dir));
+  const readOnly = options.readOnly ?? false;
+  if (!inspectLayout(paths) && options.create === false) {
+    throw new OciError('STORE_INVALID', `${paths.root}: there is no store here`, {
+      hint: 'pull an image to make one, or choose another with --store or $OCITOOL_STORE',
+    });
+  }
+
+  /** Before every write: a newer ocitool may have taken the store over since it was opened. */
+  function prepareWrite(): void {
+    if (readOnly) {
+      throw new OciError('PERMISSION', `${paths.root}: the store was opened for reading only`);
+    }
+    ensureLayout(paths);
+  }
+
+  function locate(descriptor: Descriptor): BlobLocation {
+    if (!hasBlob(paths, descriptor)) {
+      throw new OciError('BLOB_NOT_FOUND', `${descriptor.digest}: not in the store ${paths.root}`);
+    }
+    return { path: blobPath(paths, descriptor.digest), offset: 0, size: descriptor.size };
+  }
+
+  return {
+    dir: paths.root,
+    readOnly,
+    async resolve(name) {
+      return (
+        findRef(paths, candidateNames(name)) ?? findByDigest(paths, name.digest) ?? notFound(paths, name)
+      );
+    },
+    async fetch(descriptor, { offset = 0, signal } = {}) {
+      return readRange(locate(descriptor), offset, signal);
+    },
+    async locate(descriptor) {
+      return locate(descriptor);
+    },
+    async has(descriptor) {
+      return hasBlob(paths, descriptor);
+    },
+    async ingest(descriptor, { signal } = {}) {
+      if (hasBlob(paths, descriptor)) return undefined;
+      prepareWrite();
+      return openIngest(paths, descriptor, () => hasBlob(paths, descriptor), signal);
+    },
+    async tag(descriptor, name) {
+      prepareWrite();
+      await setRef(paths, formatReference(name), descriptor);
+    },
+    async untag(name) {
+      prepareWrite();
+      if (typeof name === 'string') return removeRef(paths, name);
+      for (const candidate of candidateNames(name)) if (await removeRef(paths, candidate)) return true;
+      return false;
+    },
+    async list() {
+      return listRefs(paths).map(({ key, descriptor }) => ({ name: nameOfKey(key), descriptor }));
+    },
+    async layerRecord(digest) {
+      return readLayerRecord(paths, digest);
+    },
+    async saveLayerRecord(record) {
+      prepareWrite();
+      writeLayerRecord(paths, record);
+    },
+    check: (checkOptions) => checkStore(paths, checkOptions),
+    usage: async () => storeUsage(paths),
+  };
+}
+
+/** A document the store holds is what its digest says, whichever repository it came from. */
+function findByDigest(paths: StorePaths, digest: Digest | undefined): Descriptor | undefined {
+  if (digest === undefined) return undefined;
+  const size = sizeOf(blobPath(paths, digest));
+  const document = size === 0 ? undefined : readStoredDocument(paths, { mediaType: '', digest, size });
+  if (document === undefined) return undefined;
+  return {
+    mediaType: document.mediaType ?? (document.kind === 'index' ? OCI_INDEX : OCI_MANIFEST),
+    digest,
+    size,
+  };
+}
+
+function notFound(paths: StorePaths, name: Reference): never {
+  throw new OciError('IMAGE_NOT_FOUND', `${formatReference(name)}: not in the store ${paths.root}`, {
+    hint: `get it with: ocitool pull ${familiarReference(name)}`,
+  });
+}

@@ -1,0 +1,23 @@
+// Small files appear whole or not at all: written beside their place under an exclusive name, then moved there.
+import { randomBytes } from 'node:crypto';
+import { type BigIntStats, closeSync, fstatSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+
+/** Replaces `path` in one step; readers see the old or the new content. Answers what the new file's stat says. */
+export function replaceFile(path: string, content: string): BigIntStats {
+  const temporary = `${path}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
+  try {
+    const fd = openSync(temporary, 'wx', 0o644);
+    let stat: BigIntStats;
+    try {
+      writeFileSync(fd, content);
+      stat = fstatSync(fd, { bigint: true });
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+    return stat;
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,107 @@
+// What every command shares: global flags, one session with its signal, progress, answers on stdout, failures on stderr.
+import { readFileSync } from 'node:fs';
+import { Command, type Interfaces } from '@oclif/core';
+import { type Client, createClient } from '../client/client.ts';
+import { fileError, OciError } from '../errors.ts';
+import { createReporter, type ProgressMode, type Reporter } from '../ui/reporter.ts';
+import { reportFailure } from './failure-output.ts';
+import { globalFlags } from './flags.ts';
+import { watchSignals } from './signals.ts';
+
+/** What `execute` works with. */
+export interface Session<T extends typeof Command> {
+  args: Interfaces.InferredArgs<T['args']>;
+  flags: Interfaces.InferredFlags<T['flags'] & typeof globalFlags>;
+  client: Client;
+  signal: AbortSignal;
+  onProgress: Reporter['onProgress'];
+  /** The answer: `json` with --json, else the lines. Ends the progress display first. */
+  answer(json: unknown, lines: () => string[]): void;
+  /** A remark on stderr that is not progress; silent with -q. */
+  note(line: string): void;
+  /** Columns a table may use. */
+  width: number;
+}
+
+/** The base of all commands. A command is its flags, its help, and `execute`. */
+export abstract class OciCommand<T extends typeof Command> extends Command {
+  static override baseFlags = globalFlags;
+
+  protected abstract execute(session: Session<T>): Promise<void>;
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse<Session<T>['flags'], object, Session<T>['args']>(
+      this.ctor as unknown as Interfaces.Input<Session<T>['flags'], object, Session<T>['args']>,
+    );
+    const common = flags as Interfaces.InferredFlags<typeof globalFlags>;
+    const mode: ProgressMode = common.quiet ? 'none' : (common.progress as ProgressMode);
+    const reporter = createReporter(mode, process.stderr, process.env);
+    const signals = watchSignals();
+    const client = createClient({
+      ...clientOptions(common),
+      onProgress: reporter.onProgress,
+      signal: signals.signal,
+    });
+    try {
+      await this.execute({
+        args,
+        flags,
+        client,
+        signal: signals.signal,
+        onProgress: reporter.onProgress,
+        answer: (json, lines) => {
+          reporter.close();
+          const text = common.json ? JSON.stringify(json, undefined, 2) : lines().join('\n');
+          if (text !== '') process.stdout.write(`${text}\n`);
+        },
+        note: (line) => {
+          if (!common.quiet) reporter.onProgress({ type: 'warning', message: line });
+        },
+        width: process.stdout.isTTY ? process.stdout.columns : 80,
+      });
+    } finally {
+      reporter.close();
+      await client.close();
+      signals.close();
+    }
+  }
+
+  protected override async catch(error: unknown): Promise<void> {
+    reportFailure(error, this.argv);
+  }
+}
+
+/** The client options the global flags stand for. */
+function clientOptions(
+  flags: Interfaces.InferredFlags<typeof globalFlags>,
+): Parameters<typeof createClient>[0] {
+  return {
+    store: flags.store,
+    platform: flags.platform,
+    authFile: flags.authfile,
+    transport: {
+      plainHttp: flags['plain-http'],
+      insecure: flags.insecure,
+      ca: readPem(flags.ca, '--ca'),
+      cert: readPem(flags.cert, '--cert'),
+      key: readPem(flags.key, '--key'),
+      timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
+    },
+  };
+}
+
+function readPem(file: string | undefined, flag: string): string | undefined {
+  if (file === undefined) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw fileError(error, `${flag} ${file}`);
+  }
+  if (!text.includes('-----BEGIN')) {
+    throw new OciError('USAGE', `${flag} ${file}: not a PEM file`, {
+      hint: 'it should hold a -----BEGIN …----- block',
+    });
+  }
+  return text;
+}

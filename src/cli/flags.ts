@@ -1,0 +1,69 @@
+// The flags every command has, and the IMAGE argument most of them take.
+import { Args, Flags } from '@oclif/core';
+import { PROGRESS_MODES } from '../ui/reporter.ts';
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+export const globalFlags = {
+  store: Flags.directory({
+    helpGroup: 'GLOBAL',
+    helpValue: 'DIR',
+    env: 'OCITOOL_STORE',
+    summary: 'The blob store. Default: $XDG_DATA_HOME/ocitool',
+  }),
+  platform: Flags.string({
+    helpGroup: 'GLOBAL',
+    helpValue: 'OS/ARCH[/VARIANT]',
+    summary: 'The platform to choose from a multi-platform image. Default: this machine',
+  }),
+  json: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Print the answer as JSON on stdout' }),
+  progress: Flags.option({ options: PROGRESS_MODES })({
+    helpGroup: 'GLOBAL',
+    default: 'auto',
+    summary: 'How to tell progress on stderr',
+  }),
+  quiet: Flags.boolean({ char: 'q', helpGroup: 'GLOBAL', summary: 'No progress and no warnings' }),
+  'log-level': Flags.option({ options: LOG_LEVELS })({
+    helpGroup: 'GLOBAL',
+    default: 'warn',
+    summary: 'debug adds stack traces to errors and shows each request',
+  }),
+  'plain-http': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Talk plain HTTP to the registry' }),
+  insecure: Flags.boolean({ helpGroup: 'GLOBAL', summary: "Do not verify the registry's TLS certificate" }),
+  ca: Flags.file({
+    helpGroup: 'GLOBAL',
+    helpValue: 'FILE',
+    summary: 'Trust these CA certificates (PEM) too',
+  }),
+  cert: Flags.file({
+    helpGroup: 'GLOBAL',
+    helpValue: 'FILE',
+    dependsOn: ['key'],
+    summary: 'Client certificate (PEM)',
+  }),
+  key: Flags.file({
+    helpGroup: 'GLOBAL',
+    helpValue: 'FILE',
+    dependsOn: ['cert'],
+    summary: 'Key of the client certificate (PEM)',
+  }),
+  authfile: Flags.file({
+    helpGroup: 'GLOBAL',
+    helpValue: 'FILE',
+    summary: "Read credentials from this file (docker's config.json or podman's auth.json form)",
+  }),
+  timeout: Flags.integer({
+    helpGroup: 'GLOBAL',
+    helpValue: 'SECONDS',
+    min: 1,
+    summary: 'Give up on a registry that says nothing for this long. Default: 60',
+  }),
+};
+
+/** `IMAGE` as the command contract defines it. */
+export const imageArg = Args.string({
+  name: 'IMAGE',
+  required: true,
+  description:
+    'NAME[:TAG][@DIGEST], docker://NAME, oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME]',
+});

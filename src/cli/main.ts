@@ -1,0 +1,12 @@
+// The command line's entry once the runtime is known to fit: oclif finds the command, our code reports what fails.
+import { run } from '@oclif/core';
+import { reportFailure } from './failure-output.ts';
+
+/** Runs `argv` (without node and script); `root` holds package.json. Sets `process.exitCode`. */
+export async function main(argv: string[], root: string): Promise<void> {
+  try {
+    await run(argv, root);
+  } catch (error) {
+    reportFailure(error, argv);
+  }
+}

@@ -1,0 +1,41 @@
+import { Args, Flags } from '@oclif/core';
+import { OciCommand, type Session } from '../cli/command.ts';
+import { pull } from '../client/pull.ts';
+import { familiarReference, withDigest } from '../reference/reference.ts';
+
+export default class Pull extends OciCommand<typeof Pull> {
+  static override summary = 'Pull images from their registries into the store';
+  static override description =
+    'Always asks the registry what the name stands for now. Layers are fetched in parallel, the largest first; what the store has is not fetched again, and an interrupted pull goes on where it stopped. Prints NAME@DIGEST for each image.';
+  static override examples = [
+    '<%= config.bin %> pull alpine:3.20',
+    '<%= config.bin %> pull --platform linux/arm64 microsoft/dotnet:2.1-aspnetcore-runtime-alpine',
+    '<%= config.bin %> pull --all-platforms localhost:5000/app:1 localhost:5000/app:2',
+  ];
+  static override strict = false;
+  static override args = {
+    image: Args.string({ name: 'IMAGE', required: true, description: 'one or more image names' }),
+  };
+  static override flags = {
+    'all-platforms': Flags.boolean({ summary: 'Everything the image has, not only one platform' }),
+    concurrency: Flags.integer({ min: 1, max: 64, default: 6, helpValue: 'N', summary: 'Blobs in flight per registry' }),
+  };
+
+  protected async execute({ argv, flags, client, answer }: Session<typeof Pull>): Promise<void> {
+    const pulled = await pull(client, argv, {
+      allPlatforms: flags['all-platforms'],
+      concurrency: flags.concurrency,
+    });
+    answer(
+      pulled.map(({ name, root, manifests, transferred, reused }) => ({
+        name,
+        digest: root.digest,
+        mediaType: root.mediaType,
+        manifests: manifests.map(({ digest }) => digest),
+        transferredBytes: transferred,
+        reusedBytes: reused,
+      })),
+      () => pulled.map(({ reference, root }) => familiarReference(withDigest(reference, root.digest))),
+    );
+  }
+}

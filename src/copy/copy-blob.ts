@@ -1,0 +1,90 @@
+// Moves one blob: resumes what an earlier attempt left, and never makes a byte visible that was not verified.
+import { isOciError, OciError, throwIfAborted } from '../errors.ts';
+import type { Descriptor } from '../manifest/descriptor.ts';
+import type { ImageSource, ImageTarget, Ingest } from '../place/place.ts';
+import type { LongOptions } from '../place/progress.ts';
+
+/** What happened to one blob. Bytes. */
+export interface BlobOutcome {
+  /** Fetched from the source now. */
+  transferred: number;
+  /** Held already, from before or from another process. */
+  reused: number;
+}
+
+/**
+ * Copies one blob unless the target has it. Bytes kept from an earlier attempt are used; when the whole then fails
+ * verification they are the first suspects, and the blob is fetched once more from its start.
+ */
+export async function copyBlob(
+  source: ImageSource,
+  target: ImageTarget,
+  descriptor: Descriptor,
+  options: LongOptions,
+): Promise<BlobOutcome> {
+  throwIfAborted(options.signal);
+  const ingest = await target.ingest(descriptor, { signal: options.signal });
+  if (ingest === undefined) {
+    options.onProgress?.({ type: 'reused', descriptor });
+    return { transferred: 0, reused: descriptor.size };
+  }
+  const offset = ingest.offset;
+  let settled = false;
+  try {
+    options.onProgress?.(
+      offset > 0 ? { type: 'resumed', descriptor, offset } : { type: 'started', descriptor, offset: 0 },
+    );
+    const transferred = await fill(source, ingest, descriptor, options);
+    try {
+      settled = true;
+      await ingest.commit();
+    } catch (error) {
+      if (offset === 0 || !isIntegrityError(error)) throw error;
+      return await copyBlob(source, target, descriptor, options);
+    }
+    options.onProgress?.({ type: 'done', descriptor });
+    return { transferred, reused: offset };
+  } catch (error) {
+    if (!settled) await (isIntegrityError(error) ? ingest.abort() : ingest.suspend());
+    throw error;
+  }
+}
+
+/** Feeds the ingest from its offset to the blob's end; the number of bytes fetched. */
+async function fill(
+  source: ImageSource,
+  ingest: Ingest,
+  descriptor: Descriptor,
+  { signal, onProgress }: LongOptions,
+): Promise<number> {
+  let held = ingest.offset;
+  if (held === descriptor.size && held > 0) return 0;
+  const stream = await source.fetch(descriptor, { offset: held, signal });
+  const first = held;
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      const pending = ingest.write(chunk);
+      if (pending !== undefined) await pending;
+      held += chunk.length;
+      onProgress?.({ type: 'advanced', digest: descriptor.digest, bytes: held });
+    }
+  } finally {
+    stream.destroy();
+  }
+  throwIfAborted(signal);
+  if (held < descriptor.size) {
+    // Bytes so far may be good: kept for the next attempt, unlike a wrong digest.
+    throw new OciError(
+      'NETWORK',
+      `${descriptor.digest}: the source ended after ${held} of ${descriptor.size} bytes`,
+      {
+        hint: 'run the same command again: it goes on from where it stopped',
+      },
+    );
+  }
+  return held - first;
+}
+
+function isIntegrityError(error: unknown): boolean {
+  return isOciError(error, 'DIGEST_MISMATCH') || isOciError(error, 'SIZE_MISMATCH');
+}

@@ -1,0 +1,36 @@
+// Reads the small documents of an image graph (indexes, manifests, configs) from any place: bounded and verified.
+import { OciError } from '../errors.ts';
+import type { Descriptor } from '../manifest/descriptor.ts';
+import { MANIFEST_LIMIT, type ManifestDocument, parseDocument } from '../manifest/document.ts';
+import type { ImageSource } from './place.ts';
+import { readVerified } from './verify.ts';
+
+/** Options of the readers here. */
+export interface ReadOptions {
+  signal?: AbortSignal | undefined;
+}
+
+/** The verified bytes of a small document. Throws MANIFEST_TOO_LARGE before anything is read, and what `fetch` throws. */
+export async function readSmall(
+  source: ImageSource,
+  descriptor: Descriptor,
+  options: ReadOptions = {},
+): Promise<Buffer> {
+  if (descriptor.size > MANIFEST_LIMIT) {
+    throw new OciError(
+      'MANIFEST_TOO_LARGE',
+      `${descriptor.digest}: a document of ${descriptor.size} bytes; the limit is ${MANIFEST_LIMIT}`,
+      { hint: 'no real image needs a manifest or config this large; do not trust it' },
+    );
+  }
+  return readVerified(await source.fetch(descriptor, { signal: options.signal }), descriptor);
+}
+
+/** The verified, parsed index or manifest that `descriptor` names. Throws MANIFEST_INVALID and what `readSmall` throws. */
+export async function readDocument(
+  source: ImageSource,
+  descriptor: Descriptor,
+  options: ReadOptions = {},
+): Promise<ManifestDocument> {
+  return parseDocument(await readSmall(source, descriptor, options), { descriptor });
+}

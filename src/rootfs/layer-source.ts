@@ -1,0 +1,41 @@
+// What goes in and comes out of every question about an image's files: where each layer's blob lies, and what
+// reading it told.
+import type { LayerLimits } from '../layer/limits.ts';
+import type { Descriptor } from '../manifest/descriptor.ts';
+import type { BlobLocation } from '../place/place.ts';
+import type { LongOptions } from '../place/progress.ts';
+import type { Digest } from '../reference/digest.ts';
+
+/** One layer of a stack, lowest first in every list. */
+export interface LayerSource {
+  descriptor: Descriptor;
+  location: BlobLocation;
+  /** What the image's config says the inflated bytes hash to; checked when given. */
+  diffId?: Digest | undefined;
+}
+
+/** What reading a layer to its end told. */
+export interface LayerStats {
+  digest: Digest;
+  /** Digest of the inflated bytes. */
+  diffId: Digest;
+  compression: Compression;
+  /** Inflated bytes. */
+  unpackedSize: number;
+  /** Tar entries, whiteouts included. */
+  entries: number;
+  /** Regular files among them. */
+  files: number;
+}
+
+/** How a layer's bytes are packed; sniffed, because media types lie. */
+export type Compression = 'none' | 'gzip' | 'zstd';
+
+/** Options of everything that reads layers. */
+export interface ReadLayersOptions extends LongOptions {
+  limits?: Partial<LayerLimits> | undefined;
+  /** Also check size and digest of each blob: for places that did not do it on the way in. Default false. */
+  verifyBlob?: boolean | undefined;
+  /** Worker threads at most. Default: the machine's cores. */
+  workers?: number | undefined;
+}

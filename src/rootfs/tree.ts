@@ -1,0 +1,71 @@
+// The merged tree: what an image's layers amount to, in memory. Everything about files is answered from here.
+//
+// Names are byte strings: one character per byte (latin1), so that names which are not UTF-8 survive and ASCII
+// names, nearly all there are, cost nothing. `textOf` and `bytesOf` turn them into text for people and back.
+
+export type NodeKind = 'file' | 'directory' | 'symlink' | 'char' | 'block' | 'fifo';
+
+/** One name in the tree. Plain data; the same shape for every kind so that property reads stay monomorphic. */
+export interface TreeNode {
+  kind: NodeKind;
+  /** Permission bits, setuid, setgid and sticky included (0o7777). */
+  mode: number;
+  uid: number;
+  gid: number;
+  /** Whole seconds since 1970, rounded down, and the nanoseconds on top. */
+  mtime: number;
+  mtimeNanos: number;
+  /** Bytes of a file, holes included; 0 for everything else. */
+  size: number;
+  /** Symlink: the target as written, a byte string. Otherwise empty. */
+  target: string;
+  /** Devices only. */
+  major: number;
+  minor: number;
+  /** Values by attribute name (a byte string). */
+  xattrs: ReadonlyMap<string, Uint8Array> | undefined;
+  /** Index of the layer, lowest is 0, that put this name here (for a directory: that last described it). */
+  layer: number;
+  /** Index of the entry in that layer; -1 for a directory nobody declared. */
+  entry: number;
+  /** Set on a hard link: the node whose content and metadata this name shares. Compare with `inodeOf`. */
+  origin: TreeNode | undefined;
+  /** Directories only, in the order names appeared. */
+  children: Map<string, TreeNode> | undefined;
+  /** Directories: the last layer whose whiteouts emptied it of everything lower. Other kinds: -1. */
+  purgedIn: number;
+  /** The entry's name led here through a symlink, so it was not staged under this path. */
+  displaced: boolean;
+}
+
+export interface Tree {
+  root: TreeNode;
+  /** How many layers were merged. */
+  layers: number;
+}
+
+/** The node that carries content: hard links to one file have the same inode. */
+export function inodeOf(node: TreeNode): TreeNode {
+  return node.origin ?? node;
+}
+
+/** A byte string as text for people: UTF-8, with U+FFFD for bytes that are not. */
+export function textOf(name: string): string {
+  return isAscii(name) ? name : Buffer.from(name, 'latin1').toString('utf8');
+}
+
+/** Text as the byte string of its UTF-8. */
+export function bytesOf(text: string): string {
+  return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
+}
+
+/** A byte string as what `fs` takes. */
+export function fsPath(path: string): string | Buffer {
+  return isAscii(path) ? path : Buffer.from(path, 'latin1');
+}
+
+const NOT_ASCII = /[^\x00-\x7f]/;
+
+export function isAscii(text: string): boolean {
+  return !NOT_ASCII.test(text);
+}

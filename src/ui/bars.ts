@@ -1,0 +1,108 @@
+// Progress on a terminal: a bar a layer, redrawn in place, as many as fit, never wider than the screen.
+import type { ProgressEvent } from '../place/progress.ts';
+import type { Paint } from './color.ts';
+import { formatBytes, formatDuration, printable, shortDigest } from './format.ts';
+import type { Reporter } from './reporter.ts';
+import { truncate } from './table.ts';
+import { createTransferState, type Transfer } from './transfer-state.ts';
+
+/** A redraw costs a write to the terminal; ten a second look smooth. */
+const FRAME_MS = 100;
+const HIDE_CURSOR = '\u001b[?25l';
+const SHOW_CURSOR = '\u001b[?25h';
+const CLEAR_DOWN = '\u001b[J';
+
+/** The part of a TTY stream that bars need. */
+export interface Screen {
+  columns?: number;
+  rows?: number;
+  write(text: string): unknown;
+}
+
+export function createBars(screen: Screen, paint: Paint): Reporter {
+  const state = createTransferState();
+  let drawn = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let cursorHidden = false;
+
+  function erase(): string {
+    const up = drawn > 0 ? `\u001b[${drawn}A` : '';
+    drawn = 0;
+    return `\r${up}${CLEAR_DOWN}`;
+  }
+
+  function frame(now: number): string[] {
+    const columns = screen.columns ?? 80;
+    const room = Math.max(1, (screen.rows ?? 24) - 2);
+    const all = [...state.transfers.values()];
+    // Too many for the screen: what moves is worth showing, what is done is only counted.
+    const shown =
+      all.length <= room
+        ? all
+        : all.filter((t) => t.phase !== 'done' && t.phase !== 'waiting').slice(0, room - 1);
+    const lines = shown.map((transfer) => barLine(transfer, columns, paint));
+    if (all.length > 1) lines.push(summaryLine(all, state.rate(now), columns));
+    return lines;
+  }
+
+  function draw(): void {
+    timer = undefined;
+    const lines = frame(performance.now());
+    const hide = cursorHidden ? '' : HIDE_CURSOR;
+    cursorHidden = true;
+    screen.write(`${hide}${erase()}${lines.map((line) => `${line}\n`).join('')}`);
+    drawn = lines.length;
+  }
+
+  function onProgress(event: ProgressEvent): void {
+    if (event.type === 'warning') {
+      screen.write(`${erase()}${paint.yellow('warning:')} ${printable(event.message)}\n`);
+    }
+    state.apply(event, performance.now());
+    if (state.transfers.size > 0) timer ??= setTimeout(draw, FRAME_MS);
+  }
+
+  function close(): void {
+    clearTimeout(timer);
+    if (state.transfers.size > 0) draw();
+    clearTimeout(timer);
+    if (cursorHidden) screen.write(SHOW_CURSOR);
+    cursorHidden = false;
+    drawn = 0;
+  }
+
+  return { onProgress, close };
+}
+
+const BAR_WIDTH = 24;
+
+function barLine(transfer: Transfer, columns: number, paint: Paint): string {
+  const { descriptor, phase, bytes } = transfer;
+  const id = shortDigest(descriptor.digest);
+  const size = formatBytes(descriptor.size);
+  if (phase === 'done') {
+    return `${id}  ${paint.green('✔')} ${truncate(`${transfer.outcome.padEnd(13)} ${size.padStart(7)}`, columns - 17)}`;
+  }
+  if (phase === 'waiting')
+    return `${id}  ${paint.dim(truncate(`  waiting       ${size.padStart(7)}`, columns - 15))}`;
+  const fraction = descriptor.size === 0 ? 1 : Math.min(1, bytes / descriptor.size);
+  const text = transfer.note === '' ? phase : `${phase}: ${printable(transfer.note)}`;
+  const numbers = `${formatBytes(bytes).padStart(7)} / ${size.padStart(7)}`;
+  // 12 (id) + 2 + bar + 2 + 17 (numbers) + 2 + text
+  const width = Math.min(BAR_WIDTH, columns - 36);
+  if (width < 4) return truncate(`${id} ${Math.floor(fraction * 100)}%`, columns - 1);
+  const filled = Math.round(fraction * width);
+  const bar = `${paint.cyan('━'.repeat(filled))}${paint.dim('─'.repeat(width - filled))}`;
+  return `${id}  ${bar}  ${numbers}  ${truncate(text, Math.max(1, columns - 36 - width))}`;
+}
+
+function summaryLine(all: Transfer[], rate: number, columns: number): string {
+  const total = all.reduce((sum, transfer) => sum + transfer.descriptor.size, 0);
+  const held = all.reduce((sum, transfer) => sum + (transfer.phase === 'waiting' ? 0 : transfer.bytes), 0);
+  const done = all.filter((transfer) => transfer.phase === 'done').length;
+  const parts = [`${done} of ${all.length} done`, `${formatBytes(held)} / ${formatBytes(total)}`];
+  if (rate > 0 && done < all.length) {
+    parts.push(`${formatBytes(rate)}/s`, `${formatDuration((total - held) / rate)} left`);
+  }
+  return truncate(parts.join('  '), columns - 1);
+}

@@ -1,0 +1,62 @@
+// Progress where there is no terminal: a line when something happens, and one now and then while something large moves.
+import { formatBytes, printable, shortDigest } from './format.ts';
+import type { Reporter } from './reporter.ts';
+import { createTransferState } from './transfer-state.ts';
+
+/** A CI log wants a sign of life, not a bar. */
+const HEARTBEAT_MS = 10_000;
+
+export function createPlainLines(write: (line: string) => void): Reporter {
+  const state = createTransferState();
+  let lastBeat = performance.now();
+
+  function beat(now: number): void {
+    if (now - lastBeat < HEARTBEAT_MS) return;
+    lastBeat = now;
+    const all = [...state.transfers.values()];
+    const total = all.reduce((sum, transfer) => sum + transfer.descriptor.size, 0);
+    const held = all.reduce((sum, transfer) => sum + transfer.bytes, 0);
+    write(`${formatBytes(held)} of ${formatBytes(total)}, ${formatBytes(state.rate(now))}/s`);
+  }
+
+  return {
+    onProgress(event) {
+      const now = performance.now();
+      state.apply(event, now);
+      switch (event.type) {
+        case 'resolved':
+          write(`${event.name}: ${event.descriptor.digest}`);
+          break;
+        case 'resumed':
+          write(`${shortDigest(event.descriptor.digest)}: resumed at ${formatBytes(event.offset)}`);
+          break;
+        case 'reused':
+          write(
+            `${shortDigest(event.descriptor.digest)}: already there, ${formatBytes(event.descriptor.size)}`,
+          );
+          break;
+        case 'done':
+          write(`${shortDigest(event.descriptor.digest)}: pulled, ${formatBytes(event.descriptor.size)}`);
+          break;
+        case 'unpacked':
+          write(`${shortDigest(event.digest)}: unpacked, ${event.entries} entries`);
+          break;
+        case 'retrying':
+          write(
+            `${printable(event.what)}: ${printable(event.reason)}; again in ${Math.ceil(event.delayMs / 1000)}s`,
+          );
+          break;
+        case 'warning':
+          write(`warning: ${printable(event.message)}`);
+          break;
+        case 'advanced':
+        case 'unpacking':
+          beat(now);
+          break;
+        default:
+          break;
+      }
+    },
+    close() {},
+  };
+}

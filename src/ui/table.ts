@@ -1,0 +1,74 @@
+// A column printer: as wide as it needs to be, never wider than the terminal (80 columns elsewhere).
+import { printable } from './format.ts';
+
+/** One column. */
+export interface Column {
+  title: string;
+  /** Numbers read best on the right. Default left. */
+  align?: 'left' | 'right';
+  /** Gives way when the line is too long, and is cut with `…`. At most one column. */
+  flexible?: boolean;
+}
+
+/** Options of a table. */
+export interface TableOptions {
+  /** Columns of the terminal; Infinity never cuts. */
+  width: number;
+}
+
+const GAP = '  ';
+
+/** The table as lines, the titles first. */
+export function formatTable(columns: Column[], rows: string[][], options: TableOptions): string[] {
+  const cells = [columns.map((column) => column.title), ...rows.map((row) => row.map(printable))];
+  const widths = columns.map((_, i) => Math.max(...cells.map((row) => displayWidth(row[i] ?? ''))));
+  const total = widths.reduce((sum, width) => sum + width, 0) + GAP.length * (columns.length - 1);
+  const flexible = columns.findIndex((column) => column.flexible);
+  if (flexible >= 0 && total > options.width) {
+    const title = columns[flexible]?.title.length ?? 0;
+    widths[flexible] = Math.max(title, 8, (widths[flexible] ?? 0) - (total - options.width));
+  }
+  return cells.map((row) =>
+    columns
+      .map((column, i) => pad(row[i] ?? '', widths[i] ?? 0, column.align ?? 'left'))
+      .join(GAP)
+      .trimEnd(),
+  );
+}
+
+/** `text` in at most `width` columns, the end replaced by `…` when it is longer. */
+export function truncate(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  let used = 0;
+  let result = '';
+  for (const character of text) {
+    used += characterWidth(character);
+    if (used > width - 1) break;
+    result += character;
+  }
+  return `${result}…`;
+}
+
+function pad(text: string, width: number, align: 'left' | 'right'): string {
+  const cut = truncate(text, width);
+  const space = ' '.repeat(Math.max(0, width - displayWidth(cut)));
+  return align === 'right' ? space + cut : cut + space;
+}
+
+/** Terminal columns: two for East Asian wide characters and emoji, none for combining marks. */
+function displayWidth(text: string): number {
+  // Nearly every cell is ASCII.
+  if (/^[\x20-\x7e…]*$/.test(text)) return text.length;
+  let width = 0;
+  for (const character of text) width += characterWidth(character);
+  return width;
+}
+
+function characterWidth(character: string): number {
+  if (/\p{Mark}/u.test(character)) return 0;
+  return /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(
+    character,
+  )
+    ? 2
+    : 1;
+}
