@@ -22,6 +22,8 @@ export interface StoredImage {
   uniqueSize: number;
   /** The platforms whose manifest is present. */
   platforms: Platform[];
+  /** Every blob of the image that is present: documents, configs, layers. */
+  blobs: Digest[];
 }
 
 type ImageFacts = Omit<StoredImage, 'name' | 'descriptor'>;
@@ -46,11 +48,12 @@ function readFacts(paths: StorePaths, roots: Map<Digest, Descriptor>): Map<Diges
   const blobs = new Map<Digest, Descriptor[]>();
   for (const [digest, root] of roots) {
     const own: Descriptor[] = [];
-    const image: ImageFacts = { created: undefined, size: 0, uniqueSize: 0, platforms: [] };
+    const image: ImageFacts = { created: undefined, size: 0, uniqueSize: 0, platforms: [], blobs: [] };
     walkStored(paths, root, {
       isPresent: (descriptor) => present.has(descriptor.digest),
       present(descriptor) {
         own.push(descriptor);
+        image.blobs.push(descriptor.digest);
         image.size += descriptor.size;
         owners.set(descriptor.digest, (owners.get(descriptor.digest) ?? 0) + 1);
       },

@@ -1,5 +1,7 @@
 // What every command shares: global flags, one session with its signal, progress, answers on stdout, failures on stderr.
 import { readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { Command, type Interfaces } from '@oclif/core';
 import { type Client, createClient } from '../client/client.ts';
 import { fileError, OciError } from '../errors.ts';
@@ -11,12 +13,16 @@ import { watchSignals } from './signals.ts';
 /** What `execute` works with. */
 export interface Session<T extends typeof Command> {
   args: Interfaces.InferredArgs<T['args']>;
+  /** The arguments as given, where a command takes any number (`strict = false`). */
+  argv: string[];
   flags: Interfaces.InferredFlags<T['flags'] & typeof globalFlags>;
   client: Client;
   signal: AbortSignal;
   onProgress: Reporter['onProgress'];
   /** The answer: `json` with --json, else the lines. Ends the progress display first. */
   answer(json: unknown, lines: () => string[]): void;
+  /** Bytes for stdout as they are; returns when they are written. A reader that leaves early (`| head`) is no failure. */
+  write(bytes: Uint8Array | Readable): Promise<void>;
   /** A remark on stderr that is not progress; silent with -q. */
   note(line: string): void;
   /** Columns a table may use. */
@@ -30,7 +36,7 @@ export abstract class OciCommand<T extends typeof Command> extends Command {
   protected abstract execute(session: Session<T>): Promise<void>;
 
   async run(): Promise<void> {
-    const { args, flags } = await this.parse<Session<T>['flags'], object, Session<T>['args']>(
+    const { args, argv, flags } = await this.parse<Session<T>['flags'], object, Session<T>['args']>(
       this.ctor as unknown as Interfaces.Input<Session<T>['flags'], object, Session<T>['args']>,
     );
     const common = flags as Interfaces.InferredFlags<typeof globalFlags>;
@@ -45,6 +51,7 @@ export abstract class OciCommand<T extends typeof Command> extends Command {
     try {
       await this.execute({
         args,
+        argv: argv as string[],
         flags,
         client,
         signal: signals.signal,
@@ -53,6 +60,10 @@ export abstract class OciCommand<T extends typeof Command> extends Command {
           reporter.close();
           const text = common.json ? JSON.stringify(json, undefined, 2) : lines().join('\n');
           if (text !== '') process.stdout.write(`${text}\n`);
+        },
+        write: (bytes) => {
+          reporter.close();
+          return writeToStdout(bytes);
         },
         note: (line) => {
           if (!common.quiet) reporter.onProgress({ type: 'warning', message: line });
@@ -69,6 +80,11 @@ export abstract class OciCommand<T extends typeof Command> extends Command {
   protected override async catch(error: unknown): Promise<void> {
     reportFailure(error, this.argv);
   }
+}
+
+/** `end: false`: stdout outlives the command. */
+async function writeToStdout(bytes: Uint8Array | Readable): Promise<void> {
+  await pipeline(bytes instanceof Readable ? bytes : Readable.from([bytes]), process.stdout, { end: false });
 }
 
 /** The client options the global flags stand for. */

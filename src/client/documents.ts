@@ -17,7 +17,10 @@ export async function manifest(client: Client, image: string): Promise<RawDocume
   if ((await client.platform()) !== undefined) {
     const opened = await openImage(client, image);
     try {
-      return { descriptor: opened.descriptor, raw: await readSmall(opened.source, opened.descriptor, client) };
+      return {
+        descriptor: opened.descriptor,
+        raw: await readSmall(opened.source, opened.descriptor, client),
+      };
     } finally {
       await opened.close();
     }

@@ -38,7 +38,11 @@ export interface LayersOptions {
 }
 
 /** What `image` is made of. Throws what opening the image throws. */
-export async function layers(client: Client, image: string, options: LayersOptions = {}): Promise<ImageLayers> {
+export async function layers(
+  client: Client,
+  image: string,
+  options: LayersOptions = {},
+): Promise<ImageLayers> {
   if (options.read === true) await (await openTree(client, image)).close();
   const opened = await openImage(client, image);
   try {

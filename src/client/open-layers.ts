@@ -23,7 +23,10 @@ export async function openLayers(client: Client, image: string): Promise<LocalIm
     const { reference } = opened;
     const [pulled] = await pull(client, familiarReference(reference));
     // By digest: the tag may have moved between the two questions.
-    opened = await openImage(client, familiarReference(withDigest(reference, pulled?.root.digest ?? opened.root.digest)));
+    opened = await openImage(
+      client,
+      familiarReference(withDigest(reference, pulled?.root.digest ?? opened.root.digest)),
+    );
   }
   try {
     const { source, manifest, config } = opened;

@@ -1,6 +1,7 @@
 // From an IMAGE argument to a place to read it from: the store, a registry, or an archive.
-import { openArchive, openOciLayout } from '../archive/open.ts';
+
 import { type ImageName, parseImageSource } from '../archive/image-name.ts';
+import { openArchive, openOciLayout } from '../archive/open.ts';
 import { isOciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { ImageSource } from '../place/place.ts';
@@ -67,7 +68,9 @@ type BoxName = Extract<ImageName, { path: string }>;
 
 async function openBox(client: Client, image: string, name: BoxName): Promise<OpenedSource> {
   const archive =
-    name.transport === 'oci' ? await openOciLayout(name.path) : await openArchive(name.path, { signal: client.signal });
+    name.transport === 'oci'
+      ? await openOciLayout(name.path)
+      : await openArchive(name.path, { signal: client.signal });
   try {
     const root = await archive.resolveName(name.selector);
     return {

@@ -23,8 +23,14 @@ export interface PulledImage extends CopyResult {
  * Pulls images into the client's store, always asking the registry what the name stands for now.
  * Layers that images share are fetched once. Throws the first failure after everything has stopped.
  */
-export async function pull(client: Client, images: string | string[], options: PullOptions = {}): Promise<PulledImage[]> {
-  const references = (Array.isArray(images) ? images : [images]).map((image) => parseReference(image.replace(/^docker:\/\//, '')));
+export async function pull(
+  client: Client,
+  images: string | string[],
+  options: PullOptions = {},
+): Promise<PulledImage[]> {
+  const references = (Array.isArray(images) ? images : [images]).map((image) =>
+    parseReference(image.replace(/^docker:\/\//, '')),
+  );
   const platform = await client.platform();
   if (platform !== undefined && options.allPlatforms === true) {
     throw new OciError('USAGE', '--platform and --all-platforms exclude each other');

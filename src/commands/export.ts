@@ -17,13 +17,27 @@ export default class Export extends OciCommand<typeof Export> {
   ];
   static override args = { image: imageArg };
   static override flags = {
-    output: Flags.string({ char: 'o', default: '-', helpValue: 'FILE', summary: 'Where to write; - is stdout' }),
+    output: Flags.string({
+      char: 'o',
+      default: '-',
+      helpValue: 'FILE',
+      summary: 'Where to write; - is stdout',
+    }),
   };
 
-  protected async execute({ args, flags, client, signal, answer, write }: Session<typeof Export>): Promise<void> {
+  protected async execute({
+    args,
+    flags,
+    client,
+    signal,
+    answer,
+    write,
+  }: Session<typeof Export>): Promise<void> {
     const { output } = flags;
     if (output === '-' && process.stdout.isTTY) {
-      throw new OciError('USAGE', 'a tar archive is no sight for a terminal', { hint: 'write it to a file with -o FILE, or pipe it' });
+      throw new OciError('USAGE', 'a tar archive is no sight for a terminal', {
+        hint: 'write it to a file with -o FILE, or pipe it',
+      });
     }
     const opened = await openTree(client, args.image);
     try {

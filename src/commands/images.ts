@@ -1,8 +1,8 @@
 import { listImages } from '../blobstore/images.ts';
 import { OciCommand, type Session } from '../cli/command.ts';
 import { formatAge, formatBytes, shortDigest } from '../ui/format.ts';
-import { formatTable } from '../ui/table.ts';
 import { splitName } from '../ui/image-name.ts';
+import { formatTable } from '../ui/table.ts';
 
 export default class Images extends OciCommand<typeof Images> {
   static override summary = 'List the images in the store';
@@ -34,7 +34,14 @@ export default class Images extends OciCommand<typeof Images> {
           ],
           images.map(({ name, descriptor, created, size, uniqueSize }) => {
             const { repository, tag } = splitName(name);
-            return [repository, tag, shortDigest(descriptor.digest), formatAge(created), formatBytes(size), formatBytes(uniqueSize)];
+            return [
+              repository,
+              tag,
+              shortDigest(descriptor.digest),
+              formatAge(created),
+              formatBytes(size),
+              formatBytes(uniqueSize),
+            ];
           }),
           { width },
         ),

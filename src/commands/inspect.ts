@@ -7,7 +7,8 @@ import { describeImage } from '../ui/describe-image.ts';
 
 export default class Inspect extends OciCommand<typeof Inspect> {
   static override summary = 'Show what an image is and how it runs';
-  static override description = 'Digest, platforms, creation time, command, environment, ports, labels and layers. Nothing is pulled.';
+  static override description =
+    'Digest, platforms, creation time, command, environment, ports, labels and layers. Nothing is pulled.';
   static override examples = [
     '<%= config.bin %> inspect alpine:3.20',
     '<%= config.bin %> inspect --config docker://ghcr.io/org/app:1',
@@ -19,7 +20,14 @@ export default class Inspect extends OciCommand<typeof Inspect> {
     config: Flags.boolean({ summary: "Print the image's raw config" }),
   };
 
-  protected async execute({ args, flags, client, answer, write, width }: Session<typeof Inspect>): Promise<void> {
+  protected async execute({
+    args,
+    flags,
+    client,
+    answer,
+    write,
+    width,
+  }: Session<typeof Inspect>): Promise<void> {
     if (flags.raw || flags.config) {
       const { raw } = await (flags.raw ? manifest : rawConfig)(client, args.image);
       await write(raw);

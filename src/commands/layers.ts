@@ -24,7 +24,10 @@ export default class Layers extends OciCommand<typeof Layers> {
     const full = flags['no-trunc'];
     const unknown = '-';
     const sum = (values: (number | undefined)[]): number | undefined =>
-      values.reduce<number | undefined>((total, value) => (total === undefined || value === undefined ? undefined : total + value), 0);
+      values.reduce<number | undefined>(
+        (total, value) => (total === undefined || value === undefined ? undefined : total + value),
+        0,
+      );
     const size = sum(image.layers.map((layer) => layer.size)) ?? 0;
     const unpackedSize = sum(image.layers.map((layer) => layer.unpackedSize));
     const files = sum(image.layers.map((layer) => layer.files));

@@ -2,13 +2,17 @@ import { Args, Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
 import { imageArg } from '../cli/flags.ts';
 import { openTree } from '../client/open-tree.ts';
-import { describeNode, listingLines } from '../ui/listing.ts';
 import { listTree } from '../rootfs/look.ts';
+import { describeNode, listingLines } from '../ui/listing.ts';
 
 export default class Ls extends OciCommand<typeof Ls> {
   static override summary = 'List files of an image without unpacking it';
-  static override description = 'As ls -l shows them: mode, owner, size, time, name, and the layer each came from.';
-  static override examples = ['<%= config.bin %> ls alpine:3.20 /etc', '<%= config.bin %> ls --recursive alpine:3.20 | grep musl'];
+  static override description =
+    'As ls -l shows them: mode, owner, size, time, name, and the layer each came from.';
+  static override examples = [
+    '<%= config.bin %> ls alpine:3.20 /etc',
+    '<%= config.bin %> ls --recursive alpine:3.20 | grep musl',
+  ];
   static override args = {
     image: imageArg,
     path: Args.string({ name: 'PATH', default: '/', description: 'a directory or file in the image' }),
@@ -21,9 +25,8 @@ export default class Ls extends OciCommand<typeof Ls> {
     const opened = await openTree(client, args.image);
     try {
       const listed = [...listTree(opened.tree, args.path, { recursive: flags.recursive })];
-      answer(
-        { name: opened.image.name, path: args.path, entries: listed.map(describeNode) },
-        () => listingLines(listed),
+      answer({ name: opened.image.name, path: args.path, entries: listed.map(describeNode) }, () =>
+        listingLines(listed),
       );
     } finally {
       await opened.close();

@@ -18,7 +18,13 @@ export default class Pull extends OciCommand<typeof Pull> {
   };
   static override flags = {
     'all-platforms': Flags.boolean({ summary: 'Everything the image has, not only one platform' }),
-    concurrency: Flags.integer({ min: 1, max: 64, default: 6, helpValue: 'N', summary: 'Blobs in flight per registry' }),
+    concurrency: Flags.integer({
+      min: 1,
+      max: 64,
+      default: 6,
+      helpValue: 'N',
+      summary: 'Blobs in flight per registry',
+    }),
   };
 
   protected async execute({ argv, flags, client, answer }: Session<typeof Pull>): Promise<void> {

@@ -9,7 +9,9 @@ export default class Tags extends OciCommand<typeof Tags> {
     '<%= config.bin %> tags alpine',
     "<%= config.bin %> tags --filter '2.1-*-alpine' microsoft/dotnet",
   ];
-  static override args = { repository: Args.string({ name: 'REPOSITORY', required: true, description: 'NAME without a tag' }) };
+  static override args = {
+    repository: Args.string({ name: 'REPOSITORY', required: true, description: 'NAME without a tag' }),
+  };
   static override flags = {
     filter: Flags.string({ helpValue: 'GLOB', summary: 'Only tags that match' }),
     limit: Flags.integer({ min: 1, helpValue: 'N', summary: 'At most this many' }),

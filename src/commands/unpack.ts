@@ -22,7 +22,8 @@ export default class Unpack extends OciCommand<typeof Unpack> {
 
   protected async execute({ args, flags, client, answer }: Session<typeof Unpack>): Promise<void> {
     const result = await unpack(client, args.image, args.dir, { force: flags.force });
-    const sum = (key: 'entries' | 'unpackedSize'): number => result.layers.reduce((total, layer) => total + layer[key], 0);
+    const sum = (key: 'entries' | 'unpackedSize'): number =>
+      result.layers.reduce((total, layer) => total + layer[key], 0);
     answer(result, () => [
       `${args.dir}: ${result.name}, ${result.layers.length} layers, ${formatCount(sum('entries'))} entries, ${formatBytes(sum('unpackedSize'))}`,
     ]);

@@ -2,6 +2,8 @@
 import { OciError } from '../errors.ts';
 import type { Digest } from '../reference/digest.ts';
 import type { ImageManifest } from './document.ts';
+import { parseJson } from './json.ts';
+import { configSchema, validate } from './schema.ts';
 
 /** How a container is started. */
 export interface RunConfig {
@@ -41,10 +43,29 @@ export interface ImageConfig {
   history: HistoryEntry[];
 }
 
-export function parseConfig(_bytes: Uint8Array): ImageConfig {
-  throw new OciError('UNSUPPORTED', 'not yet');
+/** The config in `bytes`; `null` fields, which docker writes, count as absent. Throws CONFIG_INVALID. */
+export function parseConfig(bytes: Uint8Array): ImageConfig {
+  let json: unknown;
+  try {
+    json = parseJson(bytes);
+  } catch (cause) {
+    throw invalid('not JSON', cause);
+  }
+  const checked = validate(configSchema, json);
+  if (!checked.ok) throw invalid(checked.problem);
+  return checked.value as ImageConfig;
 }
 
-export function checkLayersAgainstDiffIds(_manifest: ImageManifest, _config: ImageConfig): void {
-  throw new OciError('UNSUPPORTED', 'not yet');
+/** Each layer has one diff ID, in the same order (image-spec config.md, rootfs). Throws CONFIG_INVALID. */
+export function checkLayersAgainstDiffIds(manifest: ImageManifest, config: ImageConfig): void {
+  const layers = manifest.layers.length;
+  const diffIds = config.rootfs.diff_ids.length;
+  if (layers !== diffIds) throw invalid(`${diffIds} diff IDs for the ${layers} layers of the manifest`);
+}
+
+function invalid(problem: string, cause?: unknown): OciError {
+  return new OciError('CONFIG_INVALID', `not a valid image config: ${problem}`, {
+    hint: 'see it with: ocitool inspect --config',
+    cause,
+  });
 }

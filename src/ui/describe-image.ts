@@ -42,7 +42,8 @@ export function describeImage(image: DescribedImage, width: number): string[] {
         lines.push(`${(i === 0 ? label : '').padEnd(LABEL_WIDTH)}${printable(value ?? '')}`);
       });
   }
-  const command = (words: string[] | undefined): string | undefined => (words === undefined ? undefined : JSON.stringify(words));
+  const command = (words: string[] | undefined): string | undefined =>
+    words === undefined ? undefined : JSON.stringify(words);
   fact('Name', image.name);
   fact('Digest', image.digest);
   fact('Media type', image.mediaType);
@@ -78,7 +79,8 @@ function wrapWords(words: string[], width: number): string[] {
   const lines: string[] = [];
   for (const word of words) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + word.length + 2 <= width - 1) lines[lines.length - 1] = `${last}, ${word}`;
+    if (last !== undefined && last.length + word.length + 2 <= width - 1)
+      lines[lines.length - 1] = `${last}, ${word}`;
     else lines.push(word);
   }
   return lines.map((line, i) => (i < lines.length - 1 ? `${line},` : line));

@@ -1,0 +1,16 @@
+import { OciCommand, type Session } from '../cli/command.ts';
+
+export default class Version extends OciCommand<typeof Version> {
+  static override summary = 'Print the version of ocitool and of what it runs on';
+  static override examples = ['<%= config.bin %> version', '<%= config.bin %> version --json'];
+
+  protected async execute({ answer }: Session<typeof Version>): Promise<void> {
+    const { version } = this.config;
+    const platform = `${process.platform}/${process.arch}`;
+    answer({ version, node: process.versions.node, platform }, () => [
+      `ocitool ${version}`,
+      `node ${process.versions.node}`,
+      platform,
+    ]);
+  }
+}

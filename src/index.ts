@@ -1,0 +1,49 @@
+// The library's front door: everything the command line does, typed.
+export type { Archive, ImageSelector } from './archive/archive.ts';
+export { type ImageName, parseImageSource } from './archive/image-name.ts';
+export { openArchive, openOciLayout } from './archive/open.ts';
+export { listImages, type StoredImage } from './blobstore/images.ts';
+export { type BlobStore, type OpenStoreOptions, openStore } from './blobstore/store.ts';
+export { type Client, type ClientOptions, createClient } from './client/client.ts';
+export { digest, manifest, type RawDocument, rawConfig } from './client/documents.ts';
+export { type ImageInfo, inspect } from './client/inspect.ts';
+export { type ImageLayers, type LayerInfo, type LayersOptions, layers } from './client/layers.ts';
+export { type OpenedImage, openImage } from './client/open-image.ts';
+export { type LocalImage, openLayers } from './client/open-layers.ts';
+export { type OpenedTree, openTree } from './client/open-tree.ts';
+export { type PulledImage, type PullOptions, pull } from './client/pull.ts';
+export { type TagsOptions, tags } from './client/tags.ts';
+export { type UnpackedImage, type UnpackOptions, unpack } from './client/unpack.ts';
+export {
+  type Copier,
+  type CopierOptions,
+  type CopyResult,
+  createCopier,
+  type Selection,
+} from './copy/copier.ts';
+export { type ErrorCode, isOciError, OciError } from './errors.ts';
+export { type ImageConfig, parseConfig } from './manifest/config.ts';
+export type { Descriptor, Platform } from './manifest/descriptor.ts';
+export {
+  type ImageIndex,
+  type ImageManifest,
+  type ManifestDocument,
+  parseDocument,
+} from './manifest/document.ts';
+export { formatPlatform, hostPlatform, parsePlatform } from './manifest/platform.ts';
+export { selectPlatform } from './manifest/platform-match.ts';
+export type { BlobLocation, ImageSource, ImageTarget, Ingest, Listing, LocalBlobs } from './place/place.ts';
+export type { LongOptions, OnProgress, ProgressEvent } from './place/progress.ts';
+export { readDocument } from './place/read-document.ts';
+export { type Digest, digestOf, parseDigest } from './reference/digest.ts';
+export { familiarReference, formatReference, parseReference, type Reference } from './reference/reference.ts';
+export { type Credential, type CredentialSource, fileCredentials } from './registry/credentials.ts';
+export { openRepository, type Repository } from './registry/repository.ts';
+export { createTransport, type Transport, type TransportOptions } from './registry/transport.ts';
+export { exportTree } from './rootfs/export.ts';
+export type { LayerSource, LayerStats } from './rootfs/layer-source.ts';
+export { listTree, lookUp, readFile } from './rootfs/look.ts';
+export { readTree } from './rootfs/read-tree.ts';
+export type { Tree, TreeNode } from './rootfs/tree.ts';
+export { unpack as unpackLayers } from './rootfs/unpack.ts';
+export { type StoreServer, serveStore } from './serve/serve.ts';
