@@ -4,6 +4,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { abortError, OciError, throwIfAborted } from '../errors.ts';
 import type { Descriptor, Platform } from '../manifest/descriptor.ts';
 import { type ManifestDocument, parseDocument } from '../manifest/document.ts';
+import { isIndexType, isManifestType } from '../manifest/media-types.ts';
 import { hostPlatform } from '../manifest/platform.ts';
 import { selectPlatform } from '../manifest/platform-match.ts';
 import type { ImageSource, ImageTarget } from '../place/place.ts';
@@ -150,7 +151,11 @@ async function readGraph(
     const raw = await readSmall(held ? target : source, descriptor, options);
     const document = parseDocument(raw, { descriptor });
     if (document.warning !== undefined) options.onProgress?.({ type: 'warning', message: document.warning });
-    for (const child of childrenOf(document, selection)) await visit(child, depth + 1);
+    for (const child of childrenOf(document, selection)) {
+      if (isIndexType(child.mediaType) || isManifestType(child.mediaType)) await visit(child, depth + 1);
+      // An index may point at anything (image-spec image-index.md); what we cannot read is carried along as it is.
+      else graph.blobs.set(child.digest, child);
+    }
     if (document.kind === 'manifest') {
       graph.manifests.push(descriptor);
       for (const blob of [document.manifest.config, ...document.manifest.layers]) {

@@ -75,6 +75,10 @@ export function createBars(screen: Screen, paint: Paint): Reporter {
 }
 
 const BAR_WIDTH = 24;
+/** `id  ` and `  held / total  ` around the bar. */
+const FIXED_WIDTH = 14 + 21;
+/** Room for `unpacking` behind it. */
+const TEXT_WIDTH = 9;
 
 function barLine(transfer: Transfer, columns: number, paint: Paint): string {
   const { descriptor, phase, bytes } = transfer;
@@ -88,12 +92,13 @@ function barLine(transfer: Transfer, columns: number, paint: Paint): string {
   const fraction = descriptor.size === 0 ? 1 : Math.min(1, bytes / descriptor.size);
   const text = transfer.note === '' ? phase : `${phase}: ${printable(transfer.note)}`;
   const numbers = `${formatBytes(bytes).padStart(7)} / ${size.padStart(7)}`;
-  // 12 (id) + 2 + bar + 2 + 17 (numbers) + 2 + text
-  const width = Math.min(BAR_WIDTH, columns - 36);
+  // The last column stays free: a terminal that has just filled it may wrap.
+  const room = columns - 1 - FIXED_WIDTH;
+  const width = Math.min(BAR_WIDTH, room - TEXT_WIDTH);
   if (width < 4) return truncate(`${id} ${Math.floor(fraction * 100)}%`, columns - 1);
   const filled = Math.round(fraction * width);
   const bar = `${paint.cyan('━'.repeat(filled))}${paint.dim('─'.repeat(width - filled))}`;
-  return `${id}  ${bar}  ${numbers}  ${truncate(text, Math.max(1, columns - 36 - width))}`;
+  return `${id}  ${bar}  ${numbers}  ${truncate(text, room - width)}`;
 }
 
 function summaryLine(all: Transfer[], rate: number, columns: number): string {

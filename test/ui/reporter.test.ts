@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest';
+import { digestOf } from '../../src/reference/digest.ts';
+import { createBars } from '../../src/ui/bars.ts';
+import { createPaint, wantsColor } from '../../src/ui/color.ts';
+import { createJsonLines } from '../../src/ui/json-lines.ts';
+import { createPlainLines } from '../../src/ui/plain-lines.ts';
+import { createTransferState } from '../../src/ui/transfer-state.ts';
+
+const layer = (name: string, size: number) => ({ mediaType: 'x/y', digest: digestOf(name), size });
+const a = layer('a', 1000);
+const b = layer('b', 2_000_000);
+
+test('plain lines tell what happened, once', () => {
+  const lines: string[] = [];
+  const reporter = createPlainLines((line) => lines.push(line));
+  reporter.onProgress({ type: 'queued', descriptor: a });
+  reporter.onProgress({ type: 'started', descriptor: a, offset: 0 });
+  reporter.onProgress({ type: 'advanced', digest: a.digest, bytes: 500 });
+  reporter.onProgress({ type: 'done', descriptor: a });
+  reporter.onProgress({ type: 'reused', descriptor: b });
+  reporter.onProgress({ type: 'retrying', what: 'GET blob', reason: '429', attempt: 1, delayMs: 1500 });
+  expect(lines).toEqual([
+    'ca978112ca1b: pulled, 1.00kB',
+    '3e23e8160039: already there, 2.00MB',
+    'GET blob: 429; again in 2s',
+  ]);
+});
+
+test('JSON lines carry the events', () => {
+  const lines: string[] = [];
+  const reporter = createJsonLines((line) => lines.push(line));
+  reporter.onProgress({ type: 'started', descriptor: a, offset: 0 });
+  for (let bytes = 1; bytes <= 1000; bytes += 1)
+    reporter.onProgress({ type: 'advanced', digest: a.digest, bytes });
+  expect(JSON.parse(lines[0]!)).toEqual({ type: 'started', descriptor: a, offset: 0 });
+  // A thousand events in far less than a second are thinned out.
+  expect(lines.length).toBeLessThan(20);
+});
+
+test('bars: a line a layer, a sum, the cursor back, nothing wider than the screen', () => {
+  let screen = '';
+  const bars = createBars({ columns: 60, rows: 24, write: (text) => (screen += text) }, createPaint(false));
+  bars.onProgress({ type: 'queued', descriptor: a });
+  bars.onProgress({ type: 'queued', descriptor: b });
+  bars.onProgress({ type: 'done', descriptor: a });
+  bars.onProgress({ type: 'started', descriptor: b, offset: 0 });
+  bars.onProgress({ type: 'advanced', digest: b.digest, bytes: 1_000_000 });
+  bars.close();
+  const lines = screen.split('\n').map((line) => line.replace(/\u001b\[\??\d*[a-zA-Z]|\r/g, ''));
+  expect(lines[0]).toMatch(/^ca978112ca1b {2}✔ pulled/);
+  expect(lines[1]).toMatch(/^3e23e8160039 {2}━+─+ {2} *1\.00MB \/ +2\.00MB/);
+  expect(lines[2]).toMatch(/^1 of 2 done {2}1\.00MB \/ 2\.00MB/);
+  expect(lines.every((line) => line.length < 60)).toBe(true);
+  expect(screen.endsWith('\u001b[?25h')).toBe(true);
+});
+
+test('more layers than rows: only what moves is shown', () => {
+  let screen = '';
+  const bars = createBars({ columns: 80, rows: 10, write: (text) => (screen += text) }, createPaint(false));
+  for (let i = 0; i < 50; i += 1) bars.onProgress({ type: 'queued', descriptor: layer(`layer${i}`, 100) });
+  bars.onProgress({ type: 'started', descriptor: layer('layer7', 100), offset: 0 });
+  bars.close();
+  expect(screen.split('\n').length).toBeLessThanOrEqual(10);
+  expect(screen).toContain('0 of 50 done');
+});
+
+test('the rate counts what arrived, not what was there', () => {
+  const state = createTransferState();
+  state.apply({ type: 'resumed', descriptor: b, offset: 1_500_000 }, 0);
+  for (let i = 1; i <= 10; i += 1) {
+    state.apply({ type: 'advanced', digest: b.digest, bytes: 1_500_000 + i * 10_000 }, i * 100);
+  }
+  expect(state.rate(1000)).toBeCloseTo(100_000, -4);
+});
+
+test('colour only where it is wanted', () => {
+  expect(wantsColor(true, {})).toBe(true);
+  expect(wantsColor(false, {})).toBe(false);
+  expect(wantsColor(true, { NO_COLOR: '1' })).toBe(false);
+  expect(wantsColor(false, { FORCE_COLOR: '1' })).toBe(true);
+  expect(wantsColor(true, { TERM: 'dumb' })).toBe(false);
+});
