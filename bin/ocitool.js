@@ -23,6 +23,6 @@ if (Number.parseInt(process.versions.node, 10) < 26) {
 } else {
   const { enableCompileCache } = await import('node:module');
   enableCompileCache();
-  const { main } = await import('../dist/cli/main.js');
+  const { main } = await import('../dist/bundle/main.js');
   await main(argv, root);
 }

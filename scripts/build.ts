@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 const root = join(import.meta.dirname, '..');
 
 rmSync(join(root, 'dist'), { recursive: true, force: true });
-execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', root], {
+execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json')], {
   stdio: 'inherit',
 });
 
@@ -22,7 +22,7 @@ for (const file of commands) entryPoints[`commands/${basename(file, '.ts')}`] = 
 await build({
   absWorkingDir: root,
   entryPoints,
-  outdir: 'dist/cli',
+  outdir: 'dist/bundle',
   bundle: true,
   splitting: true,
   minify: true,

@@ -130,7 +130,7 @@ function read<T>(
   } catch (error) {
     const failure = databaseError(error, paths.database);
     // A read-only file system with the journal of a killed writer on it: index.json says the same.
-    if (isOciError(failure, 'PERMISSION')) return fromEntries(toMap(readIndexFile(paths.indexFile)));
+    if (failure.code === 'PERMISSION') return fromEntries(toMap(readIndexFile(paths.indexFile)));
     throw failure;
   }
 }

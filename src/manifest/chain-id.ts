@@ -1,7 +1,7 @@
-// Chain IDs: the identity of a stack of layers, as snapshotters name it (image-spec config.md#layer-chainid).
+// Chain IDs name a stack of layers by what it unpacks to (image-spec config.md, layer ChainID).
 import { type Digest, digestOf } from '../reference/digest.ts';
 
-/** For each layer the ID of the stack up to it. */
+/** For each layer, lowest first, the chain ID of it and all below it. */
 export function chainIds(diffIds: readonly Digest[]): Digest[] {
   const chain: Digest[] = [];
   for (const diffId of diffIds) {

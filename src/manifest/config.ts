@@ -2,8 +2,8 @@
 import { OciError } from '../errors.ts';
 import type { Digest } from '../reference/digest.ts';
 import type { ImageManifest } from './document.ts';
-import { parseJson } from './json.ts';
-import { configSchema, validate } from './schema.ts';
+import { parseObject } from './json.ts';
+import { checkShape, configSchema } from './schema.ts';
 
 /** How a container is started. */
 export interface RunConfig {
@@ -44,28 +44,22 @@ export interface ImageConfig {
 }
 
 /** The config in `bytes`; `null` fields, which docker writes, count as absent. Throws CONFIG_INVALID. */
+/**
+ * The image config in `bytes`; members Docker writes as null are absent. Throws CONFIG_INVALID naming the member, and
+ * UNSUPPORTED for diff IDs that cannot be verified. An artifact's config (Helm, signatures) is not an image's and fails here.
+ */
 export function parseConfig(bytes: Uint8Array): ImageConfig {
-  let json: unknown;
-  try {
-    json = parseJson(bytes);
-  } catch (cause) {
-    throw invalid('not JSON', cause);
-  }
-  const checked = validate(configSchema, json);
-  if (!checked.ok) throw invalid(checked.problem);
-  return checked.value as ImageConfig;
+  const name = 'the image config';
+  return checkShape(configSchema, parseObject(bytes, name, 'CONFIG_INVALID'), name, 'CONFIG_INVALID');
 }
 
-/** Each layer has one diff ID, in the same order (image-spec config.md, rootfs). Throws CONFIG_INVALID. */
+/** Throws CONFIG_INVALID unless the config has one diff ID for each layer: what is unpacked could not be checked. */
 export function checkLayersAgainstDiffIds(manifest: ImageManifest, config: ImageConfig): void {
-  const layers = manifest.layers.length;
-  const diffIds = config.rootfs.diff_ids.length;
-  if (layers !== diffIds) throw invalid(`${diffIds} diff IDs for the ${layers} layers of the manifest`);
-}
-
-function invalid(problem: string, cause?: unknown): OciError {
-  return new OciError('CONFIG_INVALID', `not a valid image config: ${problem}`, {
-    hint: 'see it with: ocitool inspect --config',
-    cause,
-  });
+  const [layers, diffIds] = [manifest.layers.length, config.rootfs.diff_ids.length];
+  if (layers === diffIds) return;
+  throw new OciError(
+    'CONFIG_INVALID',
+    `${manifest.config.digest}: the config has ${diffIds} diff IDs for the ${layers} layers of the manifest`,
+    { hint: 'manifest and config do not belong together; the image has to be built or pushed again' },
+  );
 }

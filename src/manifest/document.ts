@@ -1,8 +1,11 @@
 // An image document's bytes become an index or a manifest here, whatever the server said they were.
 import { OciError } from '../errors.ts';
 import type { Descriptor } from './descriptor.ts';
-import { isObject, parseJson } from './json.ts';
+import { parseObject } from './json.ts';
 import {
+  DOCKER_CONFIG,
+  DOCKER_MANIFEST,
+  DOCKER_SCHEMA1,
   DOCKER_SCHEMA1_SIGNED,
   isIndexType,
   isManifestType,
@@ -11,7 +14,7 @@ import {
   OCI_INDEX,
   OCI_MANIFEST,
 } from './media-types.ts';
-import { indexSchema, manifestSchema, validate } from './schema.ts';
+import { checkShape, indexSchema, manifestSchema } from './schema.ts';
 
 /** The largest manifest or index we read, in bytes (distribution-spec, pushing manifests: 4 MiB). */
 export const MANIFEST_LIMIT = 4 * 1024 * 1024;
@@ -32,114 +35,127 @@ export interface ImageManifest {
   mediaType?: string;
   artifactType?: string;
   config: Descriptor;
+  /** Lowest first. */
   layers: Descriptor[];
   subject?: Descriptor;
   annotations?: Record<string, string>;
 }
 
-interface DocumentBase {
-  /** The document's own type; by content when it does not say. */
+interface ParsedDocument {
+  /** The document's own type; found by content when it does not say. */
   mediaType: string;
   /** The bytes as they came, which the digest is of. */
   raw: Buffer;
-  /** One line for the user when the server and the document disagree. */
+  /** One line for people, when the document is not what the server or the descriptor called it. */
   warning?: string;
 }
 
-export type IndexDocument = DocumentBase & { kind: 'index'; index: ImageIndex };
-export type ManifestDocumentOfImage = DocumentBase & { kind: 'manifest'; manifest: ImageManifest };
-export type ManifestDocument = IndexDocument | ManifestDocumentOfImage;
+/** An index or a manifest. */
+export type ManifestDocument = ParsedDocument &
+  ({ kind: 'index'; index: ImageIndex } | { kind: 'manifest'; manifest: ImageManifest });
 
+/** What is known of a document beside its bytes. */
 export interface ParseDocumentOptions {
-  /** The `Content-Type` the server gave. */
+  /** The `Content-Type` the server gave; parameters are ignored. */
   contentType?: string | undefined;
-  /** The descriptor it was fetched by; names the document in errors. */
+  /** What it was fetched by: its digest names the document in errors, its type is compared as `contentType` is. */
   descriptor?: Descriptor | undefined;
 }
 
 /**
- * The index or manifest in `bytes`. When the server's type and the document's own differ, the document wins and a
- * warning says so; without a type the content decides.
- *
- * Throws MANIFEST_TOO_LARGE, MANIFEST_INVALID (which names the place, `layers[2].digest`), and UNSUPPORTED for schema 1.
+ * The index or manifest in `bytes`. The document's own media type wins over what the server says (a warning tells);
+ * without one the members decide, and a document that could be read as both is refused (CVE-2021-41190).
+ * Throws MANIFEST_TOO_LARGE, MANIFEST_INVALID (naming the member), and UNSUPPORTED for Docker schema 1, for types that are
+ * no image's, and for digests that cannot be verified.
  */
 export function parseDocument(bytes: Uint8Array, options: ParseDocumentOptions = {}): ManifestDocument {
-  const { descriptor } = options;
-  const what = descriptor?.digest ?? 'manifest';
+  const name = options.descriptor?.digest ?? 'the manifest';
   if (bytes.length > MANIFEST_LIMIT) {
     throw new OciError(
       'MANIFEST_TOO_LARGE',
-      `${what}: ${bytes.length} bytes; the limit is ${MANIFEST_LIMIT}`,
+      `${name}: a document of ${bytes.length} bytes; the limit is ${MANIFEST_LIMIT}`,
     );
   }
-  const json = readJson(bytes, what);
-  const own = typeof json.mediaType === 'string' ? json.mediaType : undefined;
-  refuseSchema1(json, own, what);
-  const kind = kindOf(json, own, what);
+  const json = parseObject(bytes, name, 'MANIFEST_INVALID');
+  const told = mediaTypeOf(options.contentType ?? options.descriptor?.mediaType ?? '');
+  const mediaType = documentType(json, name, told);
   const raw = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const claimed = mediaTypeOf(options.contentType ?? descriptor?.mediaType ?? '');
-  const mediaType = own ?? (known(claimed, kind) ? claimed : kind === 'index' ? OCI_INDEX : OCI_MANIFEST);
-  const base: DocumentBase = { mediaType, raw };
-  if (own !== undefined && claimed !== own && (isIndexType(claimed) || isManifestType(claimed))) {
-    base.warning = `${what}: announced as ${claimed}, but it says it is ${own}`;
+  const differs = told !== mediaType && (isIndexType(told) || isManifestType(told) || isSchema1Type(told));
+  const parsed: ParsedDocument = differs
+    ? { mediaType, raw, warning: `${name} was announced as ${told}, but is ${mediaType}` }
+    : { mediaType, raw };
+  return isIndexType(mediaType)
+    ? { ...parsed, kind: 'index', index: checkShape(indexSchema, json, name, 'MANIFEST_INVALID') }
+    : { ...parsed, kind: 'manifest', manifest: checkShape(manifestSchema, json, name, 'MANIFEST_INVALID') };
+}
+
+/**
+ * The media type of a document by what it says and, where it does not say, by its members; `told` then chooses between
+ * OCI and Docker. Throws MANIFEST_INVALID when it is neither index nor manifest or both, UNSUPPORTED when it is something else.
+ */
+export function documentType(json: Record<string, unknown>, name: string, told = ''): string {
+  const declared = typeof json.mediaType === 'string' ? json.mediaType : '';
+  refuseSchema1(json, declared, name);
+  const kind = kindByMembers(json, name);
+  if (declared !== '') {
+    refuseOtherKind(declared, kind, name);
+    return declared;
   }
-  const schema: Parameters<typeof validate>[0] = kind === 'index' ? indexSchema : manifestSchema;
-  const checked = validate(schema, json);
-  if (!checked.ok) throw invalid(what, checked.problem);
-  // The schemas and the interfaces name the same fields; a digest is branded by `isDigest` in the schema.
-  return kind === 'index'
-    ? { ...base, kind, index: checked.value as ImageIndex }
-    : { ...base, kind, manifest: checked.value as ImageManifest };
-}
-
-/** The type of the document in `bytes` by its own word, else by content. Throws MANIFEST_INVALID, and UNSUPPORTED for schema 1. */
-export function detectMediaType(bytes: Uint8Array): string {
-  const what = 'manifest';
-  const json = readJson(bytes, what);
-  const own = typeof json.mediaType === 'string' ? json.mediaType : undefined;
-  refuseSchema1(json, own, what);
-  return own ?? (kindOf(json, own, what) === 'index' ? OCI_INDEX : OCI_MANIFEST);
-}
-
-function readJson(bytes: Uint8Array, what: string): Record<string, unknown> {
-  let json: unknown;
-  try {
-    json = parseJson(bytes);
-  } catch (cause) {
-    throw invalid(what, 'not JSON', cause);
+  if (kind === undefined) {
+    throw new OciError('MANIFEST_INVALID', `${name}: it is neither an index nor a manifest`, {
+      hint: 'an index has manifests, a manifest has config and layers; this document has none of them',
+    });
   }
-  if (!isObject(json)) throw invalid(what, 'not a JSON object');
-  return json;
+  if (kind === 'index') return isIndexType(told) ? told : OCI_INDEX;
+  if (isManifestType(told)) return told;
+  return mediaTypeMember(json.config) === DOCKER_CONFIG ? DOCKER_MANIFEST : OCI_MANIFEST;
 }
 
-function refuseSchema1(json: Record<string, unknown>, own: string | undefined, what: string): void {
-  if (json.schemaVersion !== 1 && !(own !== undefined && isSchema1Type(own))) return;
-  throw new OciError('UNSUPPORTED', `${what}: a Docker schema 1 manifest (${own ?? DOCKER_SCHEMA1_SIGNED})`, {
-    hint: 'the format was replaced in 2016; push the image again with a current docker, podman or skopeo',
+function refuseSchema1(json: Record<string, unknown>, declared: string, name: string): void {
+  if (json.schemaVersion !== 1 && !isSchema1Type(declared)) return;
+  const type = declared || ('signatures' in json ? DOCKER_SCHEMA1_SIGNED : DOCKER_SCHEMA1);
+  throw new OciError(
+    'UNSUPPORTED',
+    `${name}: a Docker schema 1 manifest (${type}), a format replaced in 2016`,
+    {
+      hint: 'ask its publisher for a current image, or push it again with a current docker, podman or skopeo',
+    },
+  );
+}
+
+/** What its members make it. Some readers go by members alone, so a document with those of two kinds is refused. */
+function kindByMembers(json: Record<string, unknown>, name: string): 'index' | 'manifest' | undefined {
+  const has = (member: string): boolean => json[member] !== undefined && json[member] !== null;
+  const isIndex = has('manifests');
+  const isManifest = has('config') || has('layers');
+  const isSchema1 = has('fsLayers') || has('history');
+  if (isIndex && isManifest) throw ambiguous(`${name}: it can be read as both an index and a manifest`);
+  if (isSchema1 && (isIndex || isManifest)) {
+    throw ambiguous(`${name}: it can be read as both schema 1 and schema 2`);
+  }
+  return isIndex ? 'index' : isManifest ? 'manifest' : undefined;
+}
+
+function refuseOtherKind(declared: string, kind: 'index' | 'manifest' | undefined, name: string): void {
+  if (!isIndexType(declared) && !isManifestType(declared)) {
+    throw new OciError('UNSUPPORTED', `${name}: ${declared.slice(0, 200)} is no type of an image`, {
+      hint: 'images are OCI indexes and manifests, and Docker manifest lists and schema 2 manifests',
+    });
+  }
+  if (kind !== undefined && (kind === 'index') !== isIndexType(declared)) {
+    const fields = kind === 'index' ? 'an index' : 'a manifest';
+    throw ambiguous(`${name}: it says it is ${declared}, but has the fields of ${fields}`);
+  }
+}
+
+function ambiguous(message: string): OciError {
+  return new OciError('MANIFEST_INVALID', message, {
+    hint: 'tools would disagree on what it is; do not trust it (CVE-2021-41190)',
   });
 }
 
-/** By content, checked against the document's own type. A document that could be read as both is refused (CVE-2021-41190). */
-function kindOf(json: Record<string, unknown>, own: string | undefined, what: string): 'index' | 'manifest' {
-  const isIndex = 'manifests' in json;
-  const isManifest = 'config' in json || 'layers' in json;
-  if (isIndex && isManifest) throw invalid(what, 'both an index and a manifest');
-  if (!isIndex && !isManifest)
-    throw invalid(what, 'neither an index (manifests) nor a manifest (config, layers)');
-  const kind = isIndex ? 'index' : 'manifest';
-  if (own !== undefined && (isIndexType(own) || isManifestType(own)) && !known(own, kind)) {
-    throw invalid(what, `says it is ${own}, but has the fields of ${isIndex ? 'an index' : 'a manifest'}`);
-  }
-  return kind;
-}
-
-function known(mediaType: string, kind: 'index' | 'manifest'): boolean {
-  return kind === 'index' ? isIndexType(mediaType) : isManifestType(mediaType);
-}
-
-function invalid(what: string, problem: string, cause?: unknown): OciError {
-  return new OciError('MANIFEST_INVALID', `${what}: not a valid manifest: ${problem}`, {
-    hint: 'the registry sent something else than an image; see it with: ocitool manifest',
-    cause,
-  });
+function mediaTypeMember(config: unknown): unknown {
+  return typeof config === 'object' && config !== null && 'mediaType' in config
+    ? config.mediaType
+    : undefined;
 }

@@ -1,37 +1,43 @@
-// Which instruction made which layer: the config's history without its empty steps, joined to the layers.
+// Which build step made which layer: history lists every step, layers only those that changed files.
 import type { HistoryEntry, ImageConfig } from './config.ts';
 import type { ImageManifest } from './document.ts';
 
-/** A layer's place in the build. */
+/** The step that made one layer. */
 export interface LayerHistory {
-  /** The Dockerfile instruction as far as it can be told; undefined when history does not say. */
+  /** As a Dockerfile has it; undefined when history does not tell. */
   instruction: string | undefined;
+  /** RFC 3339 */
   created: string | undefined;
 }
 
-/** One entry per layer, lowest first; empty ones where history is absent or does not fit the layers. */
+/**
+ * For each layer, lowest first, the step that made it. Where history does not have exactly one step for each layer
+ * (squashed and imported images), nothing is guessed.
+ */
 export function layerHistory(manifest: ImageManifest, config: ImageConfig): LayerHistory[] {
-  const steps = config.history.filter((entry) => entry.empty_layer !== true);
-  const fits = steps.length === manifest.layers.length;
+  const steps = config.history.filter((step) => step.empty_layer !== true);
+  const told: HistoryEntry[] = steps.length === manifest.layers.length ? steps : [];
   return manifest.layers.map((_, i) => {
-    const step: HistoryEntry | undefined = fits ? steps[i] : undefined;
-    const text = step?.created_by ?? step?.comment;
-    return {
-      instruction: text === undefined || text === '' ? undefined : cleanInstruction(text),
-      created: step?.created,
-    };
+    // An imported layer has only a comment: `Imported from -`.
+    const text = told[i]?.created_by || told[i]?.comment;
+    return { instruction: text ? cleanInstruction(text) : undefined, created: told[i]?.created };
   });
 }
 
-/** What the Dockerfile said: `/bin/sh -c #(nop)  CMD ["sh"]` is `CMD ["sh"]`, `/bin/sh -c apk add` is `RUN apk add`. */
+/**
+ * `created_by` as its author wrote it in the Dockerfile, on one line: docker's classic builder wraps every step in a shell
+ * (`/bin/sh -c #(nop)  CMD ["sh"]`), BuildKit appends a comment (`RUN /bin/sh -c apk add # buildkit`), and both put the
+ * build arguments before a step (`|1 VERSION=3 /bin/sh -c make`).
+ */
 export function cleanInstruction(createdBy: string): string {
-  const text = createdBy
-    .replace(/\s+# buildkit$/, '')
+  const line = createdBy
     .replace(/\s+/g, ' ')
-    .trim();
-  const nop = /^\/bin\/sh -c #\(nop\) ?(.*)$/.exec(text);
-  if (nop?.[1] !== undefined) return nop[1].trim();
-  // Classic builds put the build arguments in front: `|1 VERSION=2 /bin/sh -c …`.
-  const shell = /^(?:\|\d+ .*?)?(?:RUN )?\/bin\/sh -c (.*)$/.exec(text);
-  return shell?.[1] === undefined ? text : `RUN ${shell[1].trim()}`;
+    .trim()
+    .replace(/ # buildkit$/, '');
+  const [, run, rest = ''] = /^(RUN )?(?:\|\d+ )?(.*)$/.exec(line) ?? [];
+  const shell = /^(.*?)(?:\/bin\/sh -c|\/bin\/bash (?:-o pipefail )?-[a-z]*c|cmd \/S \/C) (.*)$/.exec(rest);
+  // Before the shell stand build arguments, NAME=value each; with anything else there, the shell is part of the command.
+  const command = shell !== null && /^(?:\w+=.*)?$/.test(shell[1]!) ? shell[2]! : undefined;
+  if (command === undefined) return run === undefined ? line : run + rest;
+  return /^#\(nop\) (.*)$/.exec(command)?.[1]!.trim() ?? `RUN ${command}`;
 }

@@ -1,12 +1,40 @@
-// JSON as image documents hold it: `null` stands for "absent" wherever Go wrote an empty field.
+// Bytes to a JSON object, for documents that strangers wrote.
+import { type ErrorCode, OciError } from '../errors.ts';
 
-/** The parsed value without null members. Throws SyntaxError. */
-export function parseJson(bytes: Uint8Array): unknown {
-  const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  return JSON.parse(text, (_key, value: unknown) => (value === null ? undefined : value));
+/**
+ * The object in `bytes`. Of a key written twice the last one counts, as in Go and JavaScript alike. A byte order mark is
+ * refused (RFC 8259, 8.1), as Go's tools do: what they would not read must not mean something to us.
+ * Throws `code`.
+ */
+export function parseObject(
+  bytes: Uint8Array,
+  name: string,
+  code: ErrorCode & ('MANIFEST_INVALID' | 'CONFIG_INVALID'),
+): Record<string, unknown> {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new OciError(code, `${name}: ${whyNotJson(text)}`, { hint: hintFor(text), cause });
+  }
+  if (typeof json === 'object' && json !== null && !Array.isArray(json))
+    return json as Record<string, unknown>;
+  throw new OciError(code, `${name}: it is JSON, but not an object`, { hint: hintFor(text) });
 }
 
-/** True for `{…}`, false for arrays and everything else. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function whyNotJson(text: string): string {
+  if (text === '') return 'it is empty';
+  if (text.startsWith('\uFEFF')) return 'it begins with a byte order mark, which JSON must not have';
+  return isWebPage(text) ? 'it is a web page, not JSON' : 'it is not JSON';
+}
+
+function hintFor(text: string): string {
+  return isWebPage(text)
+    ? 'something between here and the registry answers in its place: a proxy, or a login page'
+    : 'whatever made this image wrote a broken document; it has to be built or pushed again';
+}
+
+function isWebPage(text: string): boolean {
+  return /^\s*<(?:!doctype|html)/i.test(text.slice(0, 200));
 }

@@ -54,6 +54,7 @@ function isZstdTwin(descriptor: Descriptor): boolean {
 }
 
 /** Ranks of last resort, after every true match. */
+const MISSING_FEATURES = 500;
 const NO_VARIANT = 1000;
 const NO_PLATFORM = 2000;
 
@@ -61,7 +62,8 @@ const NO_PLATFORM = 2000;
 function selectionRank(wanted: Platform, { platform }: Descriptor): number | undefined {
   if (platform === undefined) return NO_PLATFORM;
   // Exactly as written beats the same after normalisation: `linux/arm` is an entry of its own beside `linux/arm/v7`.
-  if (formatPlatform(platform) === formatPlatform(wanted)) return -1;
+  if (formatPlatform(platform) === formatPlatform(wanted))
+    return fitsSystem(wanted, platform) ? -1 : MISSING_FEATURES;
   // Many lists name `arm` without a variant for the oldest one they support: any that is named is better
   // (c/image platform_matcher.go), though by containerd's rule it would stand for v7.
   const bare =
@@ -102,10 +104,16 @@ interface Machine {
   variant: string;
 }
 
+const DEFAULT_VARIANTS: ReadonlyMap<string, string> = new Map([
+  ['arm', 'v7'],
+  ['arm64', 'v8'],
+  ['amd64', 'v1'],
+]);
+
 /** The variant, or the one that its absence stands for. */
 function variantOf({ architecture, variant }: Platform): string {
   if (variant !== undefined && variant !== '') return variant;
-  return { arm: 'v7', arm64: 'v8', amd64: 'v1' }[architecture] ?? '';
+  return DEFAULT_VARIANTS.get(architecture) ?? '';
 }
 
 /** Everything a machine runs, best first. */

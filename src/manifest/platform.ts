@@ -9,17 +9,17 @@ const SYSTEMS = new Set(
 );
 const PART = /^[A-Za-z0-9_.-]+$/;
 
-/** Other names of architectures, with the variant they imply (Go's names are the ones in images). */
-const ARCHITECTURES: Record<string, [architecture: string, variant?: string]> = {
-  i386: ['386'],
-  i686: ['386'],
-  x86: ['386'],
-  x86_64: ['amd64'],
-  'x86-64': ['amd64'],
-  aarch64: ['arm64'],
-  armhf: ['arm', 'v7'],
-  armel: ['arm', 'v6'],
-};
+/** Other names of architectures, with the variant they imply (Go's names are the ones in images). `arm` alone is v7. */
+const ARCHITECTURES: ReadonlyMap<string, readonly [architecture: string, variant?: string]> = new Map([
+  ['i386', ['386']],
+  ['i686', ['386']],
+  ['x86', ['386']],
+  ['x86_64', ['amd64']],
+  ['x86-64', ['amd64']],
+  ['aarch64', ['arm64']],
+  ['armhf', ['arm']],
+  ['armel', ['arm', 'v6']],
+]);
 
 /**
  * `os/arch[/variant][:os.version]`, or only a system or an architecture, the rest being the host's. containerd's
@@ -71,7 +71,7 @@ function parseOptions(options: string, text: string): { version: string | undefi
 export function normalizePlatform(platform: Platform): Platform {
   const os = platform.os.toLowerCase() === 'macos' ? 'darwin' : platform.os.toLowerCase();
   const given = platform.architecture.toLowerCase();
-  const [architecture, implied] = ARCHITECTURES[given] ?? [given];
+  const [architecture, implied] = ARCHITECTURES.get(given) ?? [given];
   const { variant: _, ...others } = platform;
   const normal: Platform = { ...others, os, architecture };
   const variant = normalVariant(architecture, platform.variant || implied);
@@ -117,7 +117,7 @@ const KNOWN_ARCHITECTURES = new Set(
 );
 
 function isArchitecture(text: string): boolean {
-  return KNOWN_ARCHITECTURES.has(text) || text in ARCHITECTURES;
+  return KNOWN_ARCHITECTURES.has(text) || ARCHITECTURES.has(text);
 }
 
 function invalid(text: string): OciError {

@@ -1,96 +1,181 @@
-// The shapes of image documents, checked with zod. Only document.ts and config.ts come here: nobody else pays for it.
-// `zod/mini` because it loads in half the time of the whole (image-spec descriptor.md, image-index.md, manifest.md, config.md).
+// The shapes of image documents, and the one place that checks JSON against them. zod/mini, because bundled it is a
+// third of zod; only this file imports it.
 import * as z from 'zod/mini';
-import { isDigest } from '../reference/digest.ts';
+import { type ErrorCode, OciError } from '../errors.ts';
+import { type Digest, isDigest } from '../reference/digest.ts';
+import type { ImageConfig } from './config.ts';
+import type { Descriptor } from './descriptor.ts';
+import type { ImageIndex, ImageManifest } from './document.ts';
 
-// RFC 6838, 4.2; image-spec descriptor.md#properties. Parameters do not belong in a descriptor.
+// image-spec descriptor.md, digests. Registered algorithms must match `isDigest`; others are well formed, but not for us.
+const DIGEST_GRAMMAR = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/;
+const REGISTERED = /^sha(?:256|384|512):/;
+// RFC 6838, 4.2
 const MEDIA_TYPE = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/;
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-const mediaType = z.string().check(z.regex(MEDIA_TYPE, 'not a media type'));
-const digest = z.string().check(z.refine(isDigest, 'not a digest we can verify (sha256, sha384 or sha512)'));
-const strings = z.array(z.string());
-const annotations = z.record(z.string(), z.string());
+const text = z.string();
+const texts = z.array(text);
+const textMap = z.record(text, text);
+const optional = z.exactOptional;
 
-const platform = z.object({
-  os: z.string(),
-  architecture: z.string(),
-  variant: z.optional(z.string()),
-  'os.version': z.optional(z.string()),
-  'os.features': z.optional(strings),
+const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), 'is not a digest');
+const size = z.int().check(z.minimum(0, 'is negative'));
+const mediaType = text.check(z.regex(MEDIA_TYPE, 'is not a media type'));
+
+const platform = object({
+  os: text,
+  architecture: text,
+  variant: optional(text),
+  'os.version': optional(text),
+  'os.features': optional(texts),
 });
 
-export const descriptorSchema = z.object({
+const descriptor = object({
   mediaType,
   digest,
-  size: z.int().check(z.nonnegative()),
-  urls: z.optional(z.array(z.string().check(z.refine((text) => URL.canParse(text), 'not a URL')))),
-  annotations: z.optional(annotations),
-  data: z.optional(z.base64()),
-  artifactType: z.optional(z.string()),
-  platform: z.optional(platform),
-});
+  size,
+  urls: optional(z.array(text.check(z.refine((url) => URL.canParse(url), 'is not a URL')))),
+  annotations: optional(textMap),
+  data: optional(text.check(z.regex(BASE64, 'is not base64'))),
+  artifactType: optional(text),
+  platform: optional(platform),
+}) satisfies z.ZodMiniType<Descriptor>;
 
 const common = {
-  schemaVersion: z.literal(2),
-  mediaType: z.optional(mediaType),
-  artifactType: z.optional(z.string()),
-  subject: z.optional(descriptorSchema),
-  annotations: z.optional(annotations),
+  schemaVersion: z.literal(2, 'is not 2'),
+  mediaType: optional(text),
+  artifactType: optional(text),
+  subject: optional(descriptor),
+  annotations: optional(textMap),
 };
 
-export const indexSchema = z.object({ ...common, manifests: z.array(descriptorSchema) });
-
-export const manifestSchema = z.object({
+/** image-spec image-index.md. Go writes an empty list as null. */
+export const indexSchema = object({
   ...common,
-  config: descriptorSchema,
-  layers: z.array(descriptorSchema),
+  manifests: z._default(z.array(descriptor), []),
+}) satisfies z.ZodMiniType<ImageIndex>;
+
+/** image-spec manifest.md and Docker's schema 2, which has the same shape. */
+export const manifestSchema = object({
+  ...common,
+  config: descriptor,
+  layers: z._default(z.array(descriptor), []),
+}) satisfies z.ZodMiniType<ImageManifest>;
+
+// Old Dockerfiles left one string where a list belongs (moby api/types/strslice).
+const words = z.union(
+  [
+    texts,
+    z.pipe(
+      text,
+      z.transform((word: string): string[] => [word]),
+    ),
+  ],
+  'is not a list of strings',
+);
+
+const runConfig = object({
+  User: optional(text),
+  Env: optional(texts),
+  Entrypoint: optional(words),
+  Cmd: optional(words),
+  WorkingDir: optional(text),
+  ExposedPorts: optional(z.record(text, z.unknown())),
+  Volumes: optional(z.record(text, z.unknown())),
+  Labels: optional(textMap),
+  StopSignal: optional(text),
 });
 
-const runConfig = z.object({
-  User: z.optional(z.string()),
-  Env: z.optional(strings),
-  Entrypoint: z.optional(strings),
-  Cmd: z.optional(strings),
-  WorkingDir: z.optional(z.string()),
-  ExposedPorts: z.optional(z.record(z.string(), z.unknown())),
-  Volumes: z.optional(z.record(z.string(), z.unknown())),
-  Labels: z.optional(z.record(z.string(), z.string())),
-  StopSignal: z.optional(z.string()),
+const historyEntry = object({
+  created: optional(text),
+  created_by: optional(text),
+  author: optional(text),
+  comment: optional(text),
+  empty_layer: optional(z.boolean()),
 });
 
-const historyEntry = z.object({
-  created: z.optional(z.string()),
-  created_by: z.optional(z.string()),
-  author: z.optional(z.string()),
-  comment: z.optional(z.string()),
-  empty_layer: z.optional(z.boolean()),
-});
-
-export const configSchema = z.object({
-  architecture: z.string(),
-  os: z.string(),
-  variant: z.optional(z.string()),
-  'os.version': z.optional(z.string()),
-  'os.features': z.optional(strings),
-  created: z.optional(z.string()),
-  author: z.optional(z.string()),
+/** image-spec config.md, with the nulls Docker writes read as absent. */
+export const configSchema = object({
+  architecture: text,
+  os: text,
+  variant: optional(text),
+  'os.version': optional(text),
+  'os.features': optional(texts),
+  created: optional(text),
+  author: optional(text),
   config: z._default(runConfig, {}),
-  rootfs: z.object({ type: z.literal('layers'), diff_ids: z._default(z.array(digest), []) }),
+  rootfs: object({ type: z._default(text, 'layers'), diff_ids: z._default(z.array(digest), []) }),
   history: z._default(z.array(historyEntry), []),
-});
+}) satisfies z.ZodMiniType<ImageConfig>;
 
-/** A schema's first complaint as `layers[2].digest: not a digest`; or the value, typed by the caller. */
-export function validate<T>(
+/** Members that are null are absent: Docker and Go write them for empty lists and missing values. Others unknown to us are dropped. */
+function object<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.pipe(z.transform(withoutNulls), z.object(shape));
+}
+
+function withoutNulls(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
+}
+
+/**
+ * `json` as `schema` has it. Throws `code` with a message such as `NAME: layers[2].digest is missing`,
+ * or UNSUPPORTED when all that is wrong is a digest algorithm we cannot verify.
+ */
+export function checkShape<T>(
   schema: z.ZodMiniType<T>,
-  value: unknown,
-): { ok: true; value: T } | { ok: false; problem: string } {
-  const result = schema.safeParse(value);
-  if (result.success) return { ok: true, value: result.data };
-  const [issue] = result.error.issues;
-  const path = (issue?.path ?? []).reduce<string>(
-    (text, key) =>
-      typeof key === 'number' ? `${text}[${key}]` : `${text}${text === '' ? '' : '.'}${String(key)}`,
-    '',
-  );
-  return { ok: false, problem: `${path === '' ? 'the document' : path}: ${issue?.message ?? 'invalid'}` };
+  json: unknown,
+  name: string,
+  code: ErrorCode & ('MANIFEST_INVALID' | 'CONFIG_INVALID'),
+): T {
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => problemOf(issue, json));
+  const problem = problems.find(({ unsupported }) => !unsupported) ?? problems[0]!;
+  if (problem.unsupported) {
+    throw new OciError('UNSUPPORTED', `${name}: ${problem.text}`, {
+      hint: 'only sha256, sha384 and sha512 can be verified',
+    });
+  }
+  throw new OciError(code, `${name}: ${problem.text}`, {
+    hint: 'whatever made this image wrote a broken document; it has to be built or pushed again',
+  });
+}
+
+interface Problem {
+  text: string;
+  unsupported: boolean;
+}
+
+function problemOf(issue: z.core.$ZodIssue, json: unknown): Problem {
+  const value = issue.path.reduce<unknown>(memberOf, json);
+  const where = pathText(issue.path) || 'the document';
+  if (value === undefined || value === null) return { text: `${where} is missing`, unsupported: false };
+  if (issue.code === 'custom' && typeof value === 'string' && isForeignDigest(value)) {
+    return { text: `${where} has an algorithm we cannot verify: ${value.slice(0, 100)}`, unsupported: true };
+  }
+  const what = issue.code === 'invalid_type' ? `is not ${expectedText(issue.expected)}` : issue.message;
+  const shown = typeof value === 'object' ? '' : `: ${JSON.stringify(value).slice(0, 100)}`;
+  return { text: `${where} ${what}${shown}`, unsupported: false };
+}
+
+function isForeignDigest(value: string): boolean {
+  return DIGEST_GRAMMAR.test(value) && !REGISTERED.test(value);
+}
+
+function expectedText(expected: string): string {
+  return /^[aeio]/.test(expected) ? `an ${expected}` : `a ${expected}`;
+}
+
+function memberOf(value: unknown, key: PropertyKey): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+  return value[key as keyof typeof value];
+}
+
+function pathText(path: PropertyKey[]): string {
+  return path
+    .map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`))
+    .join('')
+    .slice(0, 200);
 }

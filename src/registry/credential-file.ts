@@ -20,13 +20,13 @@ const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 /** The files to look in, in order: $REGISTRY_AUTH_FILE, docker's, podman's of this session, podman's lasting one. */
 export function credentialPaths(env: NodeJS.ProcessEnv = process.env): string[] {
   const home = env.HOME || homedir();
-  const paths = [
+  const paths: (string | undefined)[] = [
     env.REGISTRY_AUTH_FILE,
     dockerConfigPath(env),
     env.XDG_RUNTIME_DIR && join(env.XDG_RUNTIME_DIR, 'containers', 'auth.json'),
     join(env.XDG_CONFIG_HOME || join(home, '.config'), 'containers', 'auth.json'),
   ];
-  return [...new Set(paths.filter((path) => path !== undefined && path !== ''))];
+  return [...new Set(paths.filter((path): path is string => path !== undefined && path !== ''))];
 }
 
 /** Where a login is kept when no file is named: podman's variable if set, else docker's file. */

@@ -44,28 +44,59 @@ export interface Tree {
   layers: number;
 }
 
+/** A node of the given kind with nothing else known of it. */
+export function createNode(kind: NodeKind, layer: number, entry: number): TreeNode {
+  const isDirectory = kind === 'directory';
+  return {
+    kind,
+    mode: 0,
+    uid: 0,
+    gid: 0,
+    mtime: 0,
+    mtimeNanos: 0,
+    size: 0,
+    target: '',
+    major: 0,
+    minor: 0,
+    xattrs: undefined,
+    layer,
+    entry,
+    origin: undefined,
+    children: isDirectory ? new Map() : undefined,
+    // What a layer makes has nothing of lower layers in it.
+    purgedIn: isDirectory ? layer : -1,
+    displaced: false,
+  };
+}
+
+/** A tree of no layers: an empty root. */
+export function emptyTree(): Tree {
+  return { root: { ...createNode('directory', -1, -1), mode: 0o755 }, layers: 0 };
+}
+
+/** The children of a directory in the order of their names' bytes; none of anything else. */
+export function sortedChildren(node: TreeNode): Array<[string, TreeNode]> {
+  return [...(node.children ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
 /** The node that carries content: hard links to one file have the same inode. */
 export function inodeOf(node: TreeNode): TreeNode {
   return node.origin ?? node;
 }
 
+const NOT_ASCII = /[^\x00-\x7f]/;
+
 /** A byte string as text for people: UTF-8, with U+FFFD for bytes that are not. */
 export function textOf(name: string): string {
-  return isAscii(name) ? name : Buffer.from(name, 'latin1').toString('utf8');
+  return NOT_ASCII.test(name) ? Buffer.from(name, 'latin1').toString('utf8') : name;
 }
 
 /** Text as the byte string of its UTF-8. */
 export function bytesOf(text: string): string {
-  return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
+  return NOT_ASCII.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;
 }
 
 /** A byte string as what `fs` takes. */
 export function fsPath(path: string): string | Buffer {
-  return isAscii(path) ? path : Buffer.from(path, 'latin1');
-}
-
-const NOT_ASCII = /[^\x00-\x7f]/;
-
-export function isAscii(text: string): boolean {
-  return !NOT_ASCII.test(text);
+  return NOT_ASCII.test(path) ? Buffer.from(path, 'latin1') : path;
 }

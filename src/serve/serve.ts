@@ -42,7 +42,7 @@ export async function serveStore(store: BlobStore, options: ServeOptions = {}): 
     throw listenError(error, `${host}:${port}`);
   }
   const address = server.address() as AddressInfo;
-  const closed = once(server, 'close');
+  const closed = new Promise<void>((done) => server.once('close', () => done()));
 
   async function close(): Promise<void> {
     signal?.removeEventListener('abort', stop);

@@ -1,0 +1,112 @@
+// Reads one layer to its end, in one pass: inflate, hash, read headers and, for an unpack, write the files.
+// It blocks from first byte to last, so it runs in a worker.
+import { OciError } from '../errors.ts';
+import { openFileRange } from '../layer/byte-source.ts';
+import { cleanPath, baseOf } from '../layer/entry-path.ts';
+import { inflate, type SlabReader } from '../layer/inflate.ts';
+import { type LayerLimits, limitExceeded, RATIO_FLOOR } from '../layer/limits.ts';
+import { readTar } from '../layer/tar-reader.ts';
+import { whiteoutOf } from '../layer/whiteout.ts';
+import type { Descriptor } from '../manifest/descriptor.ts';
+import type { BlobLocation } from '../place/place.ts';
+import { createVerifier } from '../place/verify.ts';
+import { algorithmOf, createDigester, type Digest } from '../reference/digest.ts';
+import { createEntryLog, type EntryLog } from './entry-log.ts';
+import type { LayerStats } from './layer-source.ts';
+import { createStage } from './stage-files.ts';
+
+/** One layer to read. Plain data: it crosses to a worker. */
+export interface LayerJob {
+  descriptor: Descriptor;
+  location: BlobLocation;
+  diffId: Digest | undefined;
+  limits: LayerLimits;
+  verifyBlob: boolean;
+  /** The folder, not yet there, to write files into; undefined to write nothing. */
+  stage: string | undefined;
+}
+
+export interface LayerResult {
+  log: EntryLog;
+  stats: LayerStats;
+  /** Clean paths of the directories staged, parents first, joined by NUL. */
+  stagedDirectories: string;
+  /** Files whose owner could not be set. */
+  ownersLost: number;
+  /** Something odd that was let pass, one line. */
+  warning: string | undefined;
+}
+
+/** Reads a layer. `onAdvance` hears of the blob bytes read, at most ten times a second. */
+export function readLayer(job: LayerJob, onAdvance: (bytesIn: number) => void): LayerResult {
+  const { descriptor, diffId, limits } = job;
+  const verifier = job.verifyBlob ? createVerifier(descriptor) : undefined;
+  const digester = createDigester(diffId === undefined ? 'sha256' : algorithmOf(diffId));
+  const slabs = inflate(openFileRange(job.location), { onInput: verifier?.update });
+  try {
+    let unpackedSize = 0;
+    let toldAt = 0;
+    const nextSlab = (): Buffer | undefined => {
+      const slab = slabs.next();
+      if (slab === undefined) return undefined;
+      unpackedSize += slab.length;
+      checkLimits(slabs, unpackedSize, limits);
+      digester.update(slab);
+      const now = performance.now();
+      if (now - toldAt > 100) {
+        toldAt = now;
+        onAdvance(slabs.bytesIn);
+      }
+      return slab;
+    };
+
+    const tar = readTar(nextSlab, limits);
+    const log = createEntryLog();
+    const stage = job.stage === undefined ? undefined : createStage(job.stage);
+    let entries = 0;
+    let files = 0;
+    for (let entry = tar.next(); entry !== undefined; entry = tar.next()) {
+      const path = cleanPath(entry.path);
+      const index = log.append(entry, path);
+      entries++;
+      if (entry.kind !== 'file' && entry.kind !== 'directory') continue;
+      if (whiteoutOf(baseOf(path)) !== undefined) continue;
+      if (entry.kind === 'directory') stage?.directory(path);
+      else {
+        files++;
+        if (stage !== undefined) log.setStaged(index, stage.file(entry, path, index, tar));
+      }
+    }
+    verifier?.end();
+    const actual = digester.digest();
+    return {
+      log: log.finish(),
+      stats: { digest: descriptor.digest, diffId: actual, compression: slabs.compression, unpackedSize, entries, files },
+      stagedDirectories: stage?.directories() ?? '',
+      ownersLost: stage?.ownersLost() ?? 0,
+      warning: diffId === undefined || diffId === actual ? undefined : mismatch(job, diffId, actual, slabs),
+    };
+  } finally {
+    slabs.close();
+  }
+}
+
+function checkLimits(slabs: SlabReader, unpackedSize: number, limits: LayerLimits): void {
+  if (unpackedSize > limits.bytes) throw limitExceeded('more inflated bytes', limits.bytes);
+  if (unpackedSize > RATIO_FLOOR && unpackedSize > limits.ratio * slabs.bytesIn) {
+    throw limitExceeded('a higher compression ratio', limits.ratio);
+  }
+}
+
+/**
+ * A diff ID that is the digest of the compressed blob, as images imported from xz carry it (podman#18716), is a
+ * mistake that hides nothing: the blob itself is what its digest says. Any other is an error.
+ */
+function mismatch({ descriptor }: LayerJob, expected: Digest, actual: Digest, slabs: SlabReader): string {
+  if (expected === descriptor.digest && slabs.compression !== 'none') {
+    return `layer ${descriptor.digest}: the image's config names the compressed blob where its diff ID belongs`;
+  }
+  throw new OciError('DIFF_ID_MISMATCH', `layer ${descriptor.digest}: its content is ${actual}, the image's config says ${expected}`, {
+    hint: 'the image was put together wrongly or tampered with; pull it again, then tell whoever built it',
+  });
+}

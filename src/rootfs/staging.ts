@@ -1,0 +1,139 @@
+// The private folder an unpack builds in, and how what it built takes the destination's place.
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileError, OciError, systemCode } from '../errors.ts';
+
+export interface Staging {
+  /** Fresh, on the destination's file system, open to nobody else. */
+  folder: string;
+  /** Where in it the finished tree goes; not there yet. */
+  rootfs: string;
+  /** Puts the finished tree at the destination. Throws DESTINATION_NOT_EMPTY, PERMISSION, IO. */
+  publish(): void;
+  /** Removes the folder, and, unless the tree was published, everything made for it. */
+  remove(): void;
+}
+
+/**
+ * Makes a staging folder beside `destination`, and its parents when they are missing. With `force`, whatever is at
+ * the destination is replaced when the tree is published, not before. Throws DESTINATION_NOT_EMPTY, PERMISSION, IO.
+ */
+export function openStaging(destination: string, force: boolean): Staging {
+  const target = realDestination(destination);
+  if (!force) refuseOccupied(target, destination);
+  let firstMade: string | undefined;
+  let folder: string;
+  try {
+    firstMade = mkdirSync(dirname(target), { recursive: true });
+    folder = mkdtempSync(join(dirname(target), `.${basename(target).slice(0, 200)}.unpack-`));
+    // Without a parent's setgid bit, which would change the group of everything inside.
+    chmodSync(folder, 0o700);
+  } catch (error) {
+    if (firstMade !== undefined) rmSync(firstMade, { recursive: true, force: true });
+    throw fileError(error, destination);
+  }
+  const rootfs = join(folder, 'rootfs');
+  let published = false;
+  return {
+    folder,
+    rootfs,
+    publish() {
+      try {
+        if (force) replace(rootfs, target, join(folder, 'replaced'));
+        else publishFresh(rootfs, target);
+        published = true;
+      } catch (error) {
+        if (!force) refuseOccupied(target, destination);
+        throw fileError(error, destination);
+      }
+    },
+    remove() {
+      removeTree(folder);
+      if (!published && firstMade !== undefined) removeEmpty(dirname(target), firstMade);
+    },
+  };
+}
+
+/** The destination with symlinks resolved as far as it exists: a link to a directory means that directory. */
+function realDestination(destination: string): string {
+  const absolute = resolve(destination);
+  try {
+    return realpathSync(absolute);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return absolute;
+    throw fileError(error, destination);
+  }
+}
+
+function refuseOccupied(target: string, destination: string): void {
+  let names: string[];
+  try {
+    names = readdirSync(target);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') {
+      if (lstatSync(target, { throwIfNoEntry: false }) === undefined) return;
+      throw new OciError('DESTINATION_NOT_EMPTY', `${destination}: is a symlink to nothing`);
+    }
+    if (systemCode(error) !== 'ENOTDIR') throw fileError(error, destination);
+    throw new OciError('DESTINATION_NOT_EMPTY', `${destination}: is there, and not a directory`, {
+      hint: 'choose another directory, or replace it with --force',
+    });
+  }
+  if (names.length === 0) return;
+  throw new OciError('DESTINATION_NOT_EMPTY', `${destination}: the directory is not empty`, {
+    hint: 'choose another directory, or replace it with --force',
+  });
+}
+
+/** An empty directory gives way to a rename by itself; a mount point does not, and is filled instead. */
+function publishFresh(rootfs: string, target: string): void {
+  try {
+    renameSync(rootfs, target);
+  } catch (error) {
+    if (systemCode(error) !== 'EBUSY') throw error;
+    throw new OciError('IO', `${target}: is a mount point, which cannot be replaced`, {
+      hint: 'choose a directory inside it',
+      cause: error,
+    });
+  }
+}
+
+function replace(rootfs: string, target: string, aside: string): void {
+  if (lstatSync(target, { throwIfNoEntry: false }) !== undefined) renameSync(target, aside);
+  try {
+    renameSync(rootfs, target);
+  } catch (error) {
+    renameSync(aside, target);
+    throw error;
+  }
+}
+
+/** Removes a folder whatever the modes inside it: an image's read-only directories stop a user, though not root. */
+export function removeTree(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    const code = systemCode(error);
+    if (code !== 'EACCES' && code !== 'EPERM' && code !== 'ENOTEMPTY') throw error;
+    openUp(folder);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function openUp(folder: string): void {
+  chmodSync(folder, 0o700);
+  for (const child of readdirSync(Buffer.from(folder), { withFileTypes: true, encoding: 'buffer' })) {
+    if (child.isDirectory()) openUp(`${folder}/${child.name.toString('latin1')}`);
+  }
+}
+
+/** Removes the directories from `last` up to `first`, as long as they are empty. */
+function removeEmpty(last: string, first: string): void {
+  for (let path = last; path.startsWith(first); path = dirname(path)) {
+    try {
+      rmdirSync(path);
+    } catch {
+      return;
+    }
+  }
+}
