@@ -51,7 +51,7 @@ export async function digest(client: Client, image: string): Promise<Digest> {
     await opened.close();
     return opened.descriptor.digest;
   }
-  const opened = await openSource(client, image);
+  const opened = await openSource(client, image, { cheap: true });
   await opened.close();
   return opened.root.digest;
 }

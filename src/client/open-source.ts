@@ -24,26 +24,34 @@ export interface OpenedSource {
 const nothing = async (): Promise<void> => {};
 
 /** Every place the image may be in, best first: a reader falls through to the next when one lacks what it needs. */
-export async function* openSources(client: Client, image: string): AsyncGenerator<OpenedSource, void> {
+export async function* openSources(
+  client: Client,
+  image: string,
+  options: { cheap?: boolean } = {},
+): AsyncGenerator<OpenedSource, void> {
   const name = parseImageSource(image);
   switch (name.transport) {
     case 'store-or-registry': {
       const stored = await openStored(client, name.reference);
       if (stored !== undefined) yield stored;
-      yield await openRemote(client, name.reference);
+      yield await openRemote(client, name.reference, options.cheap);
       break;
     }
     case 'docker':
-      yield await openRemote(client, name.reference);
+      yield await openRemote(client, name.reference, options.cheap);
       break;
     default:
       yield await openBox(client, image, name);
   }
 }
 
-/** The first place that has the image. Throws IMAGE_NOT_FOUND and what the place throws. */
-export async function openSource(client: Client, image: string): Promise<OpenedSource> {
-  for await (const opened of openSources(client, image)) return opened;
+/** The first place that has the image; `cheap` as in `resolve`. Throws IMAGE_NOT_FOUND and what the place throws. */
+export async function openSource(
+  client: Client,
+  image: string,
+  options: { cheap?: boolean } = {},
+): Promise<OpenedSource> {
+  for await (const opened of openSources(client, image, options)) return opened;
   throw new Error('openSources yields at least once or throws');
 }
 
@@ -58,9 +66,9 @@ async function openStored(client: Client, reference: Reference): Promise<OpenedS
   }
 }
 
-async function openRemote(client: Client, reference: Reference): Promise<OpenedSource> {
+async function openRemote(client: Client, reference: Reference, cheap?: boolean): Promise<OpenedSource> {
   const source = await client.repository(reference);
-  const root = await source.resolve(reference, { signal: client.signal });
+  const root = await source.resolve(reference, { signal: client.signal, cheap });
   return { name: familiarReference(reference), from: 'registry', reference, source, root, close: nothing };
 }
 

@@ -19,7 +19,8 @@ export async function openTree(client: Client, image: string): Promise<OpenedTre
   try {
     const { tree, layers: stats } = await readTree(opened.layers, {
       signal: client.signal,
-      onProgress: client.onProgress,
+      // Looking is quick and answers by itself: only what a person must know is told.
+      onProgress: (event) => event.type === 'warning' && client.onProgress?.(event),
       verifyBlob: opened.unverified,
     });
     await rememberLayers(client, opened, stats);

@@ -33,6 +33,7 @@ export async function unpack(
 ): Promise<UnpackedImage> {
   const opened = await openLayers(client, image);
   try {
+    for (const { descriptor } of opened.layers) client.onProgress?.({ type: 'queued', descriptor });
     const { layers, warnings } = await unpackLayers(opened.layers, destination, {
       signal: client.signal,
       onProgress: client.onProgress,

@@ -25,7 +25,7 @@ export default class Unpack extends OciCommand<typeof Unpack> {
     const sum = (key: 'entries' | 'unpackedSize'): number =>
       result.layers.reduce((total, layer) => total + layer[key], 0);
     answer(result, () => [
-      `${args.dir}: ${result.name}, ${result.layers.length} layers, ${formatCount(sum('entries'))} entries, ${formatBytes(sum('unpackedSize'))}`,
+      `${args.dir}: ${result.name}, ${formatCount(result.layers.length)} ${result.layers.length === 1 ? 'layer' : 'layers'}, ${formatCount(sum('entries'))} entries, ${formatBytes(sum('unpackedSize'))}`,
     ]);
   }
 }

@@ -94,7 +94,7 @@ export function createCopier(target: ImageTarget, options: CopierOptions = {}): 
 
   async function copy(source: ImageSource, name: Reference, selection: Selection = {}): Promise<CopyResult> {
     throwIfAborted(options.signal);
-    const root = await source.resolve(name, { signal: options.signal });
+    const root = await resolveRoot(source, target, name, options.signal);
     options.onProgress?.({ type: 'resolved', name: formatReference(name), descriptor: root });
     const graph = await readGraph(source, target, root, selection, options);
     const limit = limitFor(name.registry);
@@ -127,6 +127,17 @@ interface GraphDocument {
   raw: Buffer;
   /** The target had it: nothing to write. */
   held: boolean;
+}
+
+/** Cheaply first: what the target has need not be read again. */
+async function resolveRoot(
+  source: ImageSource,
+  target: ImageTarget,
+  name: Reference,
+  signal: AbortSignal | undefined,
+): Promise<Descriptor> {
+  const known = await source.resolve(name, { signal, cheap: true });
+  return (await target.has(known)) ? known : source.resolve(name, { signal });
 }
 
 async function readGraph(

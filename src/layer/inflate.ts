@@ -69,7 +69,11 @@ export function inflate(source: ByteSource, { onInput }: InflateOptions = {}): S
   const compression = sniff(input.buffer.subarray(0, input.to));
   const zlib = compression === 'none' ? undefined : compression === 'gzip' ? inflateSteps() : zstdSteps();
   const fill =
-    zlib === undefined ? copy(input, read) : compression === 'gzip' ? gunzip(input, zlib) : unzstd(input, zlib);
+    zlib === undefined
+      ? copy(input, read)
+      : compression === 'gzip'
+        ? gunzip(input, zlib)
+        : unzstd(input, zlib);
   const slab = Buffer.allocUnsafeSlow(SLAB);
   let ended = false;
   return {

@@ -70,7 +70,8 @@ function takeRecord(records: PaxRecords, pairs: string[], key: string, value: Bu
   if (key.startsWith('LIBARCHIVE.xattr.')) {
     const name = percentDecoded(key.slice('LIBARCHIVE.xattr.'.length));
     // libarchive writes both forms; the raw one needs no decoding and wins.
-    if (!xattrsOf(records).has(name)) xattrsOf(records).set(name, Uint8Array.from(Buffer.from(value.toString('latin1'), 'base64')));
+    if (!xattrsOf(records).has(name))
+      xattrsOf(records).set(name, Uint8Array.from(Buffer.from(value.toString('latin1'), 'base64')));
     return;
   }
   if (key.startsWith('GNU.sparse.')) {
@@ -103,7 +104,11 @@ function takeRecord(records: PaxRecords, pairs: string[], key: string, value: Bu
   }
 }
 
-function setOrDelete<K extends keyof PaxRecords>(records: PaxRecords, key: K, value: PaxRecords[K] | undefined): void {
+function setOrDelete<K extends keyof PaxRecords>(
+  records: PaxRecords,
+  key: K,
+  value: PaxRecords[K] | undefined,
+): void {
   if (value === undefined) delete records[key];
   else records[key] = value;
 }
@@ -136,5 +141,7 @@ export function paxTime(text: string): PaxTime {
 }
 
 function percentDecoded(name: string): string {
-  return name.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return name.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
 }

@@ -1,10 +1,26 @@
 // Reads a tar archive out of slabs, synchronously, handing out bodies without copying them. The rules are those of
 // Go's archive/tar: what Go reads as the same entries, this does.
 import { type LayerLimits, limitExceeded } from './limits.ts';
-import { type PaxRecords, paxInteger, parsePax } from './pax.ts';
-import { checkedRegions, padded, parseSparseMap, readOldSparseEntries, readSparseMap1, type SparseRegion } from './sparse.ts';
+import { type PaxRecords, parsePax, paxInteger } from './pax.ts';
+import {
+  checkedRegions,
+  padded,
+  parseSparseMap,
+  readOldSparseEntries,
+  readSparseMap1,
+  type SparseRegion,
+} from './sparse.ts';
 import type { EntryKind, TarEntry } from './tar-entry.ts';
-import { BLOCK, invalidTar, isZeroBlock, type TarFormat, tarFormat, tarNumber, tarString, verifyChecksum } from './tar-fields.ts';
+import {
+  BLOCK,
+  invalidTar,
+  isZeroBlock,
+  type TarFormat,
+  tarFormat,
+  tarNumber,
+  tarString,
+  verifyChecksum,
+} from './tar-fields.ts';
 
 export interface TarReader {
   /**

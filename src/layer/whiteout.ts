@@ -18,7 +18,10 @@ export function whiteoutOf(base: string): Whiteout | undefined {
   if (base.startsWith(META_PREFIX)) return undefined;
   const name = base.slice(PREFIX.length);
   if (name === '' || name === '.' || name === '..') {
-    throw new OciError('LAYER_REFUSED', `the layer has the whiteout ${JSON.stringify(base)}, which names nothing inside it`);
+    throw new OciError(
+      'LAYER_REFUSED',
+      `the layer has the whiteout ${JSON.stringify(base)}, which names nothing inside it`,
+    );
   }
   return { kind: 'name', name };
 }

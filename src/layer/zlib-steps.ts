@@ -50,9 +50,13 @@ export function zstdSteps(): ZlibSteps {
 function steps(stream: object, format: string, goOn: number, finish: number): ZlibSteps {
   const { _handle: handle, _writeState: left } = stream as { _handle?: Handle; _writeState?: Uint32Array };
   if (typeof handle?.writeSync !== 'function' || left === undefined) {
-    throw new OciError('UNSUPPORTED', `this version of Node (${process.version}) hides its ${format} decoder`, {
-      hint: 'use Node 26',
-    });
+    throw new OciError(
+      'UNSUPPORTED',
+      `this version of Node (${process.version}) hides its ${format} decoder`,
+      {
+        hint: 'use Node 26',
+      },
+    );
   }
   let failure: OciError | undefined;
   handle.onerror = (message, _errno, code) => {

@@ -39,5 +39,6 @@ export function cleanInstruction(createdBy: string): string {
   // Before the shell stand build arguments, NAME=value each; with anything else there, the shell is part of the command.
   const command = shell !== null && /^(?:\w+=.*)?$/.test(shell[1]!) ? shell[2]! : undefined;
   if (command === undefined) return run === undefined ? line : run + rest;
-  return /^#\(nop\) (.*)$/.exec(command)?.[1]!.trim() ?? `RUN ${command}`;
+  const nop = /^#\(nop\) ?(.*)$/.exec(command)?.[1];
+  return nop === undefined ? `RUN ${command}` : nop.trim();
 }

@@ -15,20 +15,19 @@ export function matchesPlatform(wanted: Platform, candidate: Platform): boolean 
 
 /**
  * The entry that suits `wanted` best: the same platform, else the nearest one it can run. Attestations are never chosen.
- * Of two equal entries the zstd one is taken (smaller, and faster to unpack), else the first.
+ * Of two equal entries the one that uses more of the features asked for is taken, then the zstd one (smaller, and faster
+ * to unpack), else the first.
  * Throws PLATFORM_NOT_FOUND, which lists what there is.
  */
 export function selectPlatform(descriptors: readonly Descriptor[], wanted: Platform): Descriptor {
   const images = descriptors.filter((descriptor) => !isAttestation(descriptor));
-  let best: { rank: number; descriptor: Descriptor } | undefined;
+  let best: { rank: number; tie: number; descriptor: Descriptor } | undefined;
   for (const descriptor of images) {
     const rank = selectionRank(wanted, descriptor);
     if (rank === undefined) continue;
-    const better =
-      best === undefined ||
-      rank < best.rank ||
-      (rank === best.rank && isZstdTwin(descriptor) && !isZstdTwin(best.descriptor));
-    if (better) best = { rank, descriptor };
+    const tie = tieRank(wanted, descriptor);
+    const better = best === undefined || rank < best.rank || (rank === best.rank && tie > best.tie);
+    if (better) best = { rank, tie, descriptor };
   }
   if (best !== undefined) return best.descriptor;
   const there = [...new Set(images.flatMap(({ platform }) => (platform ? [formatPlatform(platform)] : [])))];
@@ -49,8 +48,10 @@ export function isAttestation(descriptor: Descriptor): boolean {
   );
 }
 
-function isZstdTwin(descriptor: Descriptor): boolean {
-  return descriptor.annotations?.[ZSTD_TWIN] === 'true';
+/** Between equals: the one that uses more of the features there are, then the zstd twin. Larger is better. */
+function tieRank(wanted: Platform, { platform, annotations }: Descriptor): number {
+  const used = platform?.['os.features']?.filter((feature) => wanted['os.features']?.includes(feature)) ?? [];
+  return used.length * 2 + (annotations?.[ZSTD_TWIN] === 'true' ? 1 : 0);
 }
 
 /** Ranks of last resort, after every true match. */

@@ -54,7 +54,9 @@ function assemble(first: string, rest: string[], text: string): Platform {
   }
   const platform: Platform = { os: first, architecture: second };
   if (third !== undefined) platform.variant = third;
-  return normalizePlatform(platform);
+  const normal = normalizePlatform(platform);
+  // containerd keeps v8 where it was written out: indexes write it out too.
+  return third !== undefined && normal.architecture === 'arm64' ? { variant: 'v8', ...normal } : normal;
 }
 
 /** `10.0.17763+win32k`, each part percent-encoded (containerd's form). */

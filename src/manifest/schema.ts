@@ -1,5 +1,5 @@
-// The shapes of image documents, and the one place that checks JSON against them. zod/mini, because bundled it is a
-// third of zod; only this file imports it.
+// The shapes of image documents, and the one place that checks JSON against them. Only this file imports zod, and zod/mini
+// at that: bundled and minified it is 19 kB and loads in 6 ms, where zod itself is 88 kB and 16 ms.
 import * as z from 'zod/mini';
 import { type ErrorCode, OciError } from '../errors.ts';
 import { type Digest, isDigest } from '../reference/digest.ts';

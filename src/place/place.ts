@@ -11,10 +11,20 @@ export interface FetchOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Options of `resolve`. */
+export interface ResolveOptions {
+  signal?: AbortSignal | undefined;
+  /**
+   * Only the digest matters: a registry is asked with HEAD, which counts against no pull limit, but whose size may be
+   * another than the document's (Harbor). Default false: the document itself is read, and kept for the next `fetch`.
+   */
+  cheap?: boolean | undefined;
+}
+
 /** A place an image graph can be read from. */
 export interface ImageSource {
   /** The descriptor a name stands for now. Throws IMAGE_NOT_FOUND. */
-  resolve(name: Reference, options?: { signal?: AbortSignal | undefined }): Promise<Descriptor>;
+  resolve(name: Reference, options?: ResolveOptions): Promise<Descriptor>;
   /** Bytes as they come: not yet trusted. Throws BLOB_NOT_FOUND. */
   fetch(descriptor: Descriptor, options?: FetchOptions): Promise<Readable>;
 }

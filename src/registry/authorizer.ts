@@ -35,7 +35,10 @@ interface Plan {
 }
 
 /** Starts without credentials: a registry that wants them says so, and says where to get a token. */
-export function createAuth(transport: Transport, { registry, repository, credentials }: AuthOptions): RepositoryAuth {
+export function createAuth(
+  transport: Transport,
+  { registry, repository, credentials }: AuthOptions,
+): RepositoryAuth {
   const grants = new Map<string, Grant>();
   const plans = new Map<string, Plan>();
   const flights = new Map<string, Promise<Grant>>();

@@ -56,7 +56,7 @@ function parseHeader(header: string): Challenge[] | undefined {
 
   /** A scheme or parameter name, quoted by some (regclient's `"Basic" "realm"=/`). */
   function takeName(): string | undefined {
-    return (take(TOKEN)?.[0] ?? unescape(take(QUOTED)?.[1]))?.toLowerCase();
+    return (take(TOKEN)?.[0] ?? unquote(take(QUOTED)?.[1]))?.toLowerCase();
   }
 
   while (true) {
@@ -75,7 +75,7 @@ function parseHeader(header: string): Challenge[] | undefined {
       if (header[at] === '"') {
         const quoted = take(QUOTED);
         if (quoted === undefined) return undefined;
-        setParameter(params, name, unescape(quoted[1]) as string);
+        setParameter(params, name, unquote(quoted[1]) as string);
       } else {
         const bare = take(BARE_VALUE)?.[0];
         if (bare !== undefined) setParameter(params, name, bare);
@@ -93,6 +93,6 @@ function setParameter(params: Record<string, string>, name: string, value: strin
   params[name] ??= value;
 }
 
-function unescape(quoted: string | undefined): string | undefined {
+function unquote(quoted: string | undefined): string | undefined {
   return quoted?.replace(/\\(.)/gs, '$1');
 }

@@ -70,7 +70,11 @@ export function writeCredentialFile({ path, content }: CredentialFile): void {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const target = existingTarget(path);
     temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
-    writeFileSync(temporary, `${JSON.stringify(content, undefined, '\t')}\n`, { mode: 0o600, flag: 'wx', flush: true });
+    writeFileSync(temporary, `${JSON.stringify(content, undefined, '\t')}\n`, {
+      mode: 0o600,
+      flag: 'wx',
+      flush: true,
+    });
     chmodSync(temporary, 0o600);
     renameSync(temporary, target);
   } catch (error) {
@@ -96,7 +100,10 @@ export function serverKey(registry: string): string {
 }
 
 /** The helper program that keeps a registry's credential. `general` is true when it keeps those of every registry. */
-export function helperFor(file: CredentialFile, registry: string): { name: string; general: boolean } | undefined {
+export function helperFor(
+  file: CredentialFile,
+  registry: string,
+): { name: string; general: boolean } | undefined {
   const helpers = asRecord(file.content.credHelpers) ?? {};
   const key = Object.keys(helpers).find((candidate) => registryOfKey(candidate) === registry);
   const own = key === undefined ? undefined : asText(helpers[key]);
@@ -106,7 +113,11 @@ export function helperFor(file: CredentialFile, registry: string): { name: strin
 }
 
 /** The file's own entry for a repository: the longest key that is it or a parent of it. Throws CREDENTIALS. */
-export function entryFor(file: CredentialFile, registry: string, repository?: string): Credential | undefined {
+export function entryFor(
+  file: CredentialFile,
+  registry: string,
+  repository?: string,
+): Credential | undefined {
   const auths = asRecord(file.content.auths) ?? {};
   for (const scope of scopesOf(registry, repository)) {
     // An exact key goes before one that only means the same (`https://HOST`, docker's old form).
@@ -129,7 +140,9 @@ export function keysOf(file: CredentialFile, registry: string): string[] {
 /** `HOST/a/b`, `HOST/a`, `HOST`. */
 function scopesOf(registry: string, repository: string | undefined): string[] {
   const parts = repository === undefined ? [] : repository.split('/');
-  return [...parts.keys()].map((index) => [registry, ...parts.slice(0, parts.length - index)].join('/')).concat(registry);
+  return [...parts.keys()]
+    .map((index) => [registry, ...parts.slice(0, parts.length - index)].join('/'))
+    .concat(registry);
 }
 
 /** Podman's keys may name a path; docker's old ones are URLs of which only the host counts. */
@@ -152,7 +165,9 @@ function credentialOf(entry: Record<string, unknown> | undefined, where: string)
   const [username, password] = namedPair(entry) ?? decodePair(asText(entry.auth), where) ?? [];
   const refreshToken = asText(entry.identitytoken);
   if (refreshToken !== undefined) {
-    return username === undefined ? { type: 'refresh', refreshToken } : { type: 'refresh', refreshToken, username };
+    return username === undefined
+      ? { type: 'refresh', refreshToken }
+      : { type: 'refresh', refreshToken, username };
   }
   return username === undefined || password === undefined ? undefined : { type: 'basic', username, password };
 }
@@ -167,7 +182,7 @@ function decodePair(auth: string | undefined, where: string): [string, string] |
   if (auth === undefined) return undefined;
   const pair = Buffer.from(auth, 'base64').toString('utf8');
   const colon = pair.indexOf(':');
-  if (colon < 1) {
+  if (colon === -1) {
     throw new OciError('CREDENTIALS', `${where}: its auth is not the base64 of user:password`, {
       hint: 'log in again with: ocitool login',
     });

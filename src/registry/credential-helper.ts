@@ -32,7 +32,8 @@ export async function getFromHelper(name: string, server: string): Promise<Crede
 
 /** Has the helper keep a credential. Throws CREDENTIALS. */
 export async function storeWithHelper(name: string, server: string, credential: Credential): Promise<void> {
-  if (credential.type === 'bearer') throw new OciError('CREDENTIALS', 'a credential helper cannot keep a bearer token');
+  if (credential.type === 'bearer')
+    throw new OciError('CREDENTIALS', 'a credential helper cannot keep a bearer token');
   const [username, secret] =
     credential.type === 'basic'
       ? [credential.username, credential.password]
@@ -45,7 +46,8 @@ export async function storeWithHelper(name: string, server: string, credential: 
 /** Has the helper forget a server. Throws CREDENTIALS. */
 export async function eraseFromHelper(name: string, server: string): Promise<void> {
   const { status, stdout, stderr } = await run(name, 'erase', server);
-  if (status !== 0 && !NOT_FOUND.test(stdout + stderr)) throw helperFailed(name, 'erase', status, stderr || stdout);
+  if (status !== 0 && !NOT_FOUND.test(stdout + stderr))
+    throw helperFailed(name, 'erase', status, stderr || stdout);
 }
 
 /** True for the error of a helper that is configured but not installed. */

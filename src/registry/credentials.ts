@@ -110,7 +110,8 @@ async function fromHelper(
 function entryOf(credential: Credential): Record<string, string> {
   switch (credential.type) {
     case 'basic': {
-      if (credential.username.includes(':')) throw new OciError('CREDENTIALS', 'a user name cannot have a colon in it');
+      if (credential.username.includes(':'))
+        throw new OciError('CREDENTIALS', 'a user name cannot have a colon in it');
       return { auth: base64(`${credential.username}:${credential.password}`) };
     }
     case 'refresh':

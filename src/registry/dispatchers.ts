@@ -67,10 +67,16 @@ export function createDispatchers(options: TransportOptions, timeoutMs: number):
     for(url, onBehalfOf) {
       // Loopback is never asked through a proxy, whatever NO_PROXY says: Go's clients have it so.
       if (wantsProxy && addressKind(url.hostname) !== 'loopback') return throughProxies();
-      return onBehalfOf === undefined || onBehalfOf.hostname === url.hostname ? direct : guardedFor(onBehalfOf);
+      return onBehalfOf === undefined || onBehalfOf.hostname === url.hostname
+        ? direct
+        : guardedFor(onBehalfOf);
     },
     async destroy() {
-      await Promise.all([direct, proxied, ...guarded.values()].map((agent) => agent?.destroy()));
+      await Promise.all([
+        direct.destroy(),
+        proxied?.destroy(),
+        ...[...guarded.values()].map((agent) => agent.destroy()),
+      ]);
     },
   };
 }
@@ -152,6 +158,8 @@ function guardedLookup(registry: URL): LookupFunction {
 export async function registryKinds(registry: URL): Promise<AddressKind[]> {
   const byName = addressKind(registry.hostname);
   if (byName !== 'public') return [byName];
-  const addresses = await resolveAll(registry.hostname.replace(/^\[(.*)\]$/, '$1'), { all: true }).catch(() => []);
+  const addresses = await resolveAll(registry.hostname.replace(/^\[(.*)\]$/, '$1'), { all: true }).catch(
+    () => [],
+  );
   return [byName, ...addresses.map(({ address }) => addressKind(address))];
 }

@@ -40,12 +40,12 @@ export async function follow(
     const response = await exchange(url, withAuthorization(headers, authorization), request, signal);
     if (response.status === 401 && authorizer !== undefined && challenges < MAX_CHALLENGES) {
       challenges += 1;
-      const again = await authorizer.challenged(response.headers, authorization, challenges, signal).catch(
-        (error: unknown) => {
+      const again = await authorizer
+        .challenged(response.headers, authorization, challenges, signal)
+        .catch((error: unknown) => {
           response.body.destroy();
           throw error;
-        },
-      );
+        });
       if (!again) return response;
       await response.body.dump();
       continue;
@@ -87,9 +87,13 @@ function refuseDowngrade(request: HttpRequest, from: URL, to: URL, policy: HttpP
     to.protocol === 'http:' &&
     (policy.insecure || policy.plainHttp || (from.protocol === 'http:' && plainHttpAllowed(to, policy)));
   if (allowed) return;
-  throw new OciError('REGISTRY_ERROR', `${request.what}: ${from.host} redirects to ${to.protocol}//${to.host}: refused`, {
-    hint: 'the content would come over plain HTTP; --insecure allows it (digests are checked all the same)',
-  });
+  throw new OciError(
+    'REGISTRY_ERROR',
+    `${request.what}: ${from.host} redirects to ${to.protocol}//${to.host}: refused`,
+    {
+      hint: 'the content would come over plain HTTP; --insecure allows it (digests are checked all the same)',
+    },
+  );
 }
 
 function withAuthorization(
@@ -104,4 +108,3 @@ function withoutSecrets(headers: Readonly<Record<string, string>>): Record<strin
     Object.entries(headers).filter(([name]) => name !== 'authorization' && name !== 'cookie'),
   );
 }
-

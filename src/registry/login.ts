@@ -1,4 +1,5 @@
 // Whether a registry accepts a credential, asked before it is kept.
+import { OciError } from '../errors.ts';
 import { createAuth } from './authorizer.ts';
 import type { Credential } from './credentials.ts';
 import { responseError } from './response-error.ts';
@@ -23,6 +24,13 @@ export async function checkLogin(
     authorizer: auth.for([]),
     signal: options.signal,
   });
-  if (response.status !== 200) throw await responseError(response, { what: registry, registry, kind: 'ping' });
+  if (response.status === 401) {
+    await response.body.dump();
+    throw new OciError('UNAUTHORIZED', `${registry}: the user name or password was refused`, {
+      hint: 'some registries want an access token in place of the password',
+    });
+  }
+  if (response.status !== 200)
+    throw await responseError(response, { what: registry, registry, kind: 'ping' });
   await response.body.dump();
 }

@@ -18,7 +18,8 @@ const TIMEOUTS: Readonly<Record<string, string>> = {
 };
 
 /** What TLS says to bytes that are no TLS: the server speaks plain HTTP. */
-const NO_TLS = /wrong version number|packet length too long|record layer failure|unknown protocol|http request/i;
+const NO_TLS =
+  /wrong version number|packet length too long|record layer failure|unknown protocol|http request/i;
 
 const CERTIFICATE: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
@@ -53,11 +54,19 @@ export function networkError(error: unknown, host: string, what: string): OciErr
     return failure('TLS', 'the server speaks plain HTTP, not HTTPS', 'if that is expected, use --plain-http');
   }
   if (code === 'EPROTO' || code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS')) {
-    return failure('TLS', `TLS failed: ${text}`, 'check the host, its TLS version and, if it wants one, the client certificate');
+    return failure(
+      'TLS',
+      `TLS failed: ${text}`,
+      'check the host, its TLS version and, if it wants one, the client certificate',
+    );
   }
   const timeout = TIMEOUTS[code];
   if (timeout !== undefined) {
-    return failure('TIMEOUT', timeout, 'check the network and the proxy settings, or wait longer with --timeout');
+    return failure(
+      'TIMEOUT',
+      timeout,
+      'check the network and the proxy settings, or wait longer with --timeout',
+    );
   }
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
     const reason = code === 'ENOTFOUND' ? 'no such host' : 'the name server does not answer';
@@ -81,7 +90,10 @@ export function isUnreachable(error: OciError): boolean {
 
 function saysNoTls(error: unknown): boolean {
   const code = codeOf(error) ?? '';
-  return (code === 'EPROTO' || code.startsWith('ERR_SSL')) && NO_TLS.test(`${code} ${messageOf(error)}`.replaceAll('_', ' '));
+  return (
+    (code === 'EPROTO' || code.startsWith('ERR_SSL')) &&
+    NO_TLS.test(`${code} ${messageOf(error)}`.replaceAll('_', ' '))
+  );
 }
 
 /** The code of the error, or of what it wraps: the attempts on several addresses, a proxy's failure. */

@@ -21,7 +21,13 @@ export interface Asked {
 
 const MAX_ERROR_BYTES = 64 * 1024;
 const MAX_MESSAGE = 200;
-const NOT_FOUND_CODES = new Set(['MANIFEST_UNKNOWN', 'NAME_UNKNOWN', 'BLOB_UNKNOWN', 'NOT_FOUND', 'NAME_INVALID']);
+const NOT_FOUND_CODES = new Set([
+  'MANIFEST_UNKNOWN',
+  'NAME_UNKNOWN',
+  'BLOB_UNKNOWN',
+  'NOT_FOUND',
+  'NAME_INVALID',
+]);
 
 /**
  * Reads `{"errors":[{code,message,detail}]}` and what servers send instead: `{"message"}`, `{"error"}`, text. Pages of
@@ -73,7 +79,12 @@ function classify(response: HttpResponse, asked: Asked, code: string | undefined
   if (status === 401) {
     const challenges = parseChallenges(headerValues(response.headers, 'www-authenticate'));
     return insufficientScope(challenges) === undefined
-      ? { code: 'UNAUTHORIZED', reason: 'authentication required', hint: `log in with: ${login}`, quiet: true }
+      ? {
+          code: 'UNAUTHORIZED',
+          reason: 'authentication required',
+          hint: `log in with: ${login}`,
+          quiet: true,
+        }
       : {
           code: 'UNAUTHORIZED',
           reason: 'does not exist or is private',
@@ -92,14 +103,21 @@ function classify(response: HttpResponse, asked: Asked, code: string | undefined
     return notFound(asked, code);
   }
   if (status === 400 && /https (?:server|port)/i.test(text)) {
-    return { code: 'TLS', reason: 'the server speaks HTTPS, not plain HTTP', hint: 'leave out --plain-http', quiet: true };
+    return {
+      code: 'TLS',
+      reason: 'the server speaks HTTPS, not plain HTTP',
+      hint: 'leave out --plain-http',
+      quiet: true,
+    };
   }
   return { code: 'REGISTRY_ERROR', reason: `${url.host} answered ${status}` };
 }
 
 function notFound(asked: Asked, code: string | undefined): Failure {
-  if (asked.kind === 'blob') return { code: 'BLOB_NOT_FOUND', reason: 'the registry does not have this blob', quiet: true };
-  if (asked.kind === 'ping') return { code: 'REGISTRY_ERROR', reason: 'no registry API here (/v2/ not found)', quiet: true };
+  if (asked.kind === 'blob')
+    return { code: 'BLOB_NOT_FOUND', reason: 'the registry does not have this blob', quiet: true };
+  if (asked.kind === 'ping')
+    return { code: 'REGISTRY_ERROR', reason: 'no registry API here (/v2/ not found)', quiet: true };
   if (code === 'NAME_UNKNOWN' || asked.kind === 'tags') {
     return { code: 'IMAGE_NOT_FOUND', reason: 'no such repository', hint: 'check its name', quiet: true };
   }

@@ -4,8 +4,8 @@ import { addressKind } from './address.ts';
 import { readText } from './body.ts';
 import type { Credential } from './credentials.ts';
 import { registryKinds } from './dispatchers.ts';
-import { asRecord, parseJson } from './json.ts';
 import type { HttpResponse } from './http.ts';
+import { asRecord, parseJson } from './json.ts';
 import { realmAllowed, realmRefused, resolveRealm } from './realm.ts';
 import { explainBody } from './response-error.ts';
 import type { Transport } from './transport.ts';
@@ -103,7 +103,9 @@ async function readToken(response: HttpResponse, request: TokenRequest): Promise
   const text = await readText(response, MAX_TOKEN_BYTES, `token for ${request.registry}`);
   if (response.status !== 200) throw tokenRefused(response, text, request);
   const answer = asRecord(parseJson(text));
-  const token = [answer?.token, answer?.access_token].find((value) => typeof value === 'string' && value !== '');
+  const token = [answer?.token, answer?.access_token].find(
+    (value) => typeof value === 'string' && value !== '',
+  );
   if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
     throw new OciError('UNAUTHORIZED', `${request.registry}: ${response.url.host} answered without a token`);
   }
@@ -131,4 +133,3 @@ function tokenRefused(response: HttpResponse, text: string, request: TokenReques
     hint: `log in again with: ocitool login ${request.registry}, or drop them with: ocitool logout ${request.registry}`,
   });
 }
-

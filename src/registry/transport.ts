@@ -7,7 +7,14 @@ import { createDispatchers } from './dispatchers.ts';
 import { follow, plainHttpAllowed } from './follow.ts';
 import { type HttpRequest, type HttpResponse, header, headerValues, type ResponseHeaders } from './http.ts';
 import { isNoTlsServer, isUnreachable, networkError } from './network-error.ts';
-import { DEFAULT_RETRY, isRetriedStatus, parseRetryAfter, pause, type RetryPolicy, retryDelay } from './retry.ts';
+import {
+  DEFAULT_RETRY,
+  isRetriedStatus,
+  parseRetryAfter,
+  pause,
+  type RetryPolicy,
+  retryDelay,
+} from './retry.ts';
 import { shared } from './shared.ts';
 import { parseWarning } from './warning-header.ts';
 
@@ -86,7 +93,11 @@ export function createTransport(options: TransportOptions = {}): Transport {
       });
     }
     try {
-      const { statusCode, headers: answer, body } = await dispatchers.for(url, request.onBehalfOf).request({
+      const {
+        statusCode,
+        headers: answer,
+        body,
+      } = await dispatchers.for(url, request.onBehalfOf).request({
         origin: url.origin,
         path: url.pathname + url.search,
         method: request.method,

@@ -137,5 +137,7 @@ function refused(path: string, what: string): OciError {
 /** The buffers of a log that can move to another thread instead of being copied. */
 export function transferList(log: EntryLog): ArrayBuffer[] {
   const { kinds, staged, modes, uids, gids, mtimes, mtimeNanos, sizes } = log;
-  return [kinds, staged, modes, uids, gids, mtimes, mtimeNanos, sizes].map(({ buffer }) => buffer as ArrayBuffer);
+  return [kinds, staged, modes, uids, gids, mtimes, mtimeNanos, sizes].map(
+    ({ buffer }) => buffer as ArrayBuffer,
+  );
 }

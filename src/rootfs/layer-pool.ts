@@ -9,7 +9,10 @@ import type { WorkerMessage } from './layer-worker.ts';
 import type { LayerJob, LayerResult } from './read-layer.ts';
 
 /** Beside this file; the bundle has it beside its chunk. */
-const WORKER = new URL(import.meta.url.endsWith('.ts') ? './layer-worker.ts' : './layer-worker.js', import.meta.url);
+const WORKER = new URL(
+  import.meta.url.endsWith('.ts') ? './layer-worker.ts' : './layer-worker.js',
+  import.meta.url,
+);
 
 /**
  * Reads all layers; results are in the order given. `stageOf` says where each one's files go. When one fails, or the
@@ -39,7 +42,9 @@ export async function readLayers(
       const { descriptor, location, diffId } = layers[index] as LayerSource;
       const job: LayerJob = { descriptor, location, diffId, limits, verifyBlob, stage: stageOf(index) };
       const { digest } = descriptor;
-      const result = await readInWorker(worker, job, (bytes) => onProgress?.({ type: 'unpacking', digest, bytes }));
+      const result = await readInWorker(worker, job, (bytes) =>
+        onProgress?.({ type: 'unpacking', digest, bytes }),
+      );
       if (result.warning !== undefined) onProgress?.({ type: 'warning', message: result.warning });
       onProgress?.({ type: 'unpacked', digest, entries: result.stats.entries });
       results[index] = result;
@@ -58,7 +63,11 @@ function sizeOf(layers: readonly LayerSource[], index: number): number {
   return layers[index]?.location.size ?? 0;
 }
 
-function readInWorker(worker: Worker, job: LayerJob, onAdvance: (bytes: number) => void): Promise<LayerResult> {
+function readInWorker(
+  worker: Worker,
+  job: LayerJob,
+  onAdvance: (bytes: number) => void,
+): Promise<LayerResult> {
   const { promise, resolve, reject } = Promise.withResolvers<LayerResult>();
   const onMessage = (message: WorkerMessage): void => {
     if (message.type === 'advanced') onAdvance(message.bytes);
@@ -69,7 +78,8 @@ function readInWorker(worker: Worker, job: LayerJob, onAdvance: (bytes: number) 
       reject(new OciError(message.code, text, { hint: message.hint }));
     }
   };
-  const onExit = (code: number): void => reject(new OciError('IO', `a worker thread ended with code ${code}`));
+  const onExit = (code: number): void =>
+    reject(new OciError('IO', `a worker thread ended with code ${code}`));
   worker.on('message', onMessage).on('error', reject).on('exit', onExit);
   worker.postMessage(job);
   return promise.finally(() => worker.off('message', onMessage).off('error', reject).off('exit', onExit));

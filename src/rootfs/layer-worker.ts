@@ -12,7 +12,8 @@ export type WorkerMessage =
 
 const port = parentPort;
 if (port !== null) {
-  const tell = (message: WorkerMessage, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
+  const tell = (message: WorkerMessage, transfer: ArrayBuffer[] = []): void =>
+    port.postMessage(message, transfer);
   port.on('message', (job: LayerJob) => {
     try {
       const result = readLayer(job, (bytes) => tell({ type: 'advanced', bytes }));

@@ -22,7 +22,11 @@ export function lookUp(_tree: Tree, _path: string, _options: { noFollow?: boolea
  * The children of the directory at `path`, sorted by name; with `recursive` everything below, parents first.
  * A path that is not a directory lists itself. Throws PATH_NOT_FOUND.
  */
-export function listTree(_tree: Tree, _path = '/', _options: { recursive?: boolean } = {}): Iterable<ListedNode> {
+export function listTree(
+  _tree: Tree,
+  _path = '/',
+  _options: { recursive?: boolean } = {},
+): Iterable<ListedNode> {
   throw new OciError('UNSUPPORTED', 'not written yet');
 }
 

@@ -10,7 +10,7 @@ import { OciError } from '../errors.ts';
 import { baseOf, cleanPath, parentOf } from '../layer/entry-path.ts';
 import { isAufsMetadata, whiteoutOf } from '../layer/whiteout.ts';
 import { type EntryLog, KINDS } from './entry-log.ts';
-import { createNode, inodeOf, textOf, type Tree, type TreeNode } from './tree.ts';
+import { createNode, inodeOf, type Tree, type TreeNode, textOf } from './tree.ts';
 
 /** Symlinks followed on the way to one name, as Linux counts (path_resolution(7)). */
 const MAX_LINKS = 40;
@@ -131,7 +131,8 @@ export function applyLayer(tree: Tree, log: EntryLog): void {
       }
       if (child?.kind !== 'directory') {
         if (impliedBy === undefined) return undefined;
-        if (child?.layer === layer) throw invalid('needs to be a directory, but the same layer has a file there', path);
+        if (child?.layer === layer)
+          throw invalid('needs to be a directory, but the same layer has a file there', path);
         child = createNode('directory', layer, -1);
         child.mode = 0o755;
         setTimes(child, impliedBy);

@@ -59,7 +59,11 @@ export function placeTree(
   let swaps = 0;
 
   const roots = results.map(({ stagedDirectories }, layer): Candidate => {
-    return { layer, staged: stagedTree(stagedDirectories), path: (stages[layer] as LayerStage).paths.inPlace };
+    return {
+      layer,
+      staged: stagedTree(stagedDirectories),
+      path: (stages[layer] as LayerStage).paths.inPlace,
+    };
   });
   guarded('', () => takeBase(tree.root, rootfs, roots));
   placeChildren(tree.root, rootfs, roots);
@@ -106,12 +110,18 @@ export function placeTree(
         const below: Candidate[] = [];
         for (const candidate of candidates) {
           const staged = candidate.staged.get(name);
-          if (staged !== undefined) below.push({ layer: candidate.layer, staged, path: `${candidate.path}/${name}` });
+          if (staged !== undefined)
+            below.push({ layer: candidate.layer, staged, path: `${candidate.path}/${name}` });
         }
         guarded(childPath, () => takeBase(child, childPath, below));
         placeChildren(child, childPath, below);
       } else if (child.origin !== undefined) links.push({ node: child, path: childPath });
-      else if (base?.layer !== child.layer || !isAtHome(child) || child.xattrs !== undefined || linked.has(child)) {
+      else if (
+        base?.layer !== child.layer ||
+        !isAtHome(child) ||
+        child.xattrs !== undefined ||
+        linked.has(child)
+      ) {
         guarded(childPath, () => placeLeaf(child, childPath, name, candidates));
       }
     }

@@ -2,7 +2,7 @@
 // It blocks from first byte to last, so it runs in a worker.
 import { OciError } from '../errors.ts';
 import { openFileRange } from '../layer/byte-source.ts';
-import { cleanPath, baseOf } from '../layer/entry-path.ts';
+import { baseOf, cleanPath } from '../layer/entry-path.ts';
 import { inflate, type SlabReader } from '../layer/inflate.ts';
 import { type LayerLimits, limitExceeded, RATIO_FLOOR } from '../layer/limits.ts';
 import { readTar } from '../layer/tar-reader.ts';
@@ -81,7 +81,14 @@ export function readLayer(job: LayerJob, onAdvance: (bytesIn: number) => void): 
     const actual = digester.digest();
     return {
       log: log.finish(),
-      stats: { digest: descriptor.digest, diffId: actual, compression: slabs.compression, unpackedSize, entries, files },
+      stats: {
+        digest: descriptor.digest,
+        diffId: actual,
+        compression: slabs.compression,
+        unpackedSize,
+        entries,
+        files,
+      },
       stagedDirectories: stage?.directories() ?? '',
       ownersLost: stage?.ownersLost() ?? 0,
       warning: diffId === undefined || diffId === actual ? undefined : mismatch(job, diffId, actual, slabs),
@@ -106,7 +113,11 @@ function mismatch({ descriptor }: LayerJob, expected: Digest, actual: Digest, sl
   if (expected === descriptor.digest && slabs.compression !== 'none') {
     return `layer ${descriptor.digest}: the image's config names the compressed blob where its diff ID belongs`;
   }
-  throw new OciError('DIFF_ID_MISMATCH', `layer ${descriptor.digest}: its content is ${actual}, the image's config says ${expected}`, {
-    hint: 'the image was put together wrongly or tampered with; pull it again, then tell whoever built it',
-  });
+  throw new OciError(
+    'DIFF_ID_MISMATCH',
+    `layer ${descriptor.digest}: its content is ${actual}, the image's config says ${expected}`,
+    {
+      hint: 'the image was put together wrongly or tampered with; pull it again, then tell whoever built it',
+    },
+  );
 }

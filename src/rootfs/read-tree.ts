@@ -18,7 +18,10 @@ export interface ReadTreeResult {
  * Throws LAYER_INVALID, LAYER_REFUSED, LIMIT_EXCEEDED, DIFF_ID_MISMATCH, ABORTED; with `verifyBlob` also
  * DIGEST_MISMATCH and SIZE_MISMATCH.
  */
-export async function readTree(layers: readonly LayerSource[], options: ReadLayersOptions = {}): Promise<ReadTreeResult> {
+export async function readTree(
+  layers: readonly LayerSource[],
+  options: ReadLayersOptions = {},
+): Promise<ReadTreeResult> {
   const results = await readLayers(layers, options, () => undefined);
   return { tree: mergeLayers(layers, results), layers: results.map(({ stats }) => stats) };
 }

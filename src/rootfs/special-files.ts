@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, lchownSync, symlinkSync } from 'node:fs';
 import { constants } from 'node:os';
-import { fileError, OciError } from '../errors.ts';
+import { fileError, type OciError } from '../errors.ts';
 import { setTimesAt } from './set-times.ts';
 import { isOwnerRefused } from './stage-files.ts';
 import { syscalls } from './syscalls.ts';

@@ -34,8 +34,10 @@ export function countByLayer(
     for (const child of directory.children?.values() ?? []) {
       if (child.kind === 'directory') {
         const below = count(child);
-        for (let layer = 0; layer < layers; layer++) own[layer] = (own[layer] as number) + (below[layer] as number);
-      } else if (child.kind === 'file' && isAtHome(child)) own[child.layer] = (own[child.layer] as number) + 1;
+        for (let layer = 0; layer < layers; layer++)
+          own[layer] = (own[layer] as number) + (below[layer] as number);
+      } else if (child.kind === 'file' && isAtHome(child))
+        own[child.layer] = (own[child.layer] as number) + 1;
     }
     counts.set(directory, own);
     return own;

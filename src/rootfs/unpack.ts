@@ -1,10 +1,11 @@
 // Layers to a directory. Everything is built in a private folder next to the destination (staging.ts) and appears by
 // one rename: files are written by the workers while they inflate, then the merged tree decides what goes where.
-import type { LayerResult } from './read-layer.ts';
+
 import { throwIfAborted } from '../errors.ts';
 import { readLayers } from './layer-pool.ts';
 import type { LayerSource, LayerStats, ReadLayersOptions } from './layer-source.ts';
 import { placeTree } from './place.ts';
+import type { LayerResult } from './read-layer.ts';
 import { mergeLayers } from './read-tree.ts';
 import type { Losses } from './special-files.ts';
 import { openStaging } from './staging.ts';
@@ -54,9 +55,18 @@ function warningsOf(losses: Losses, results: readonly LayerResult[]): string[] {
   const owners = results.reduce((sum, { ownersLost }) => sum + ownersLost, losses.owners);
   const { devices, xattrs } = losses;
   const warnings = [];
-  if (owners > 0) warnings.push(`${owners} ${plural(owners, 'entry is', 'entries are')} owned by you, not by whom the image says: changing owners needs root`);
-  if (devices > 0) warnings.push(`${devices} device ${plural(devices, 'node was', 'nodes were')} left out: making them needs root`);
-  if (xattrs > 0) warnings.push(`${xattrs} extended ${plural(xattrs, 'attribute was', 'attributes were')} left out: this file system or user cannot have them`);
+  if (owners > 0)
+    warnings.push(
+      `${owners} ${plural(owners, 'entry is', 'entries are')} owned by you, not by whom the image says: changing owners needs root`,
+    );
+  if (devices > 0)
+    warnings.push(
+      `${devices} device ${plural(devices, 'node was', 'nodes were')} left out: making them needs root`,
+    );
+  if (xattrs > 0)
+    warnings.push(
+      `${xattrs} extended ${plural(xattrs, 'attribute was', 'attributes were')} left out: this file system or user cannot have them`,
+    );
   return warnings;
 }
 

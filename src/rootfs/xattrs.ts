@@ -2,7 +2,9 @@
 
 /** False for labels and overlay bookkeeping: they would be wrong, or dangerous, on another machine. */
 export function isKeptXattr(name: string): boolean {
-  return name !== 'security.selinux' && !name.startsWith('trusted.overlay.') && !name.startsWith('user.overlay.');
+  return (
+    name !== 'security.selinux' && !name.startsWith('trusted.overlay.') && !name.startsWith('user.overlay.')
+  );
 }
 
 /** `xattrs` without those that are not the image's; undefined when none is left. */

@@ -62,7 +62,10 @@ export function describeImage(image: DescribedImage, width: number): string[] {
   fact('Volumes', ...Object.keys(config.Volumes ?? {}));
   fact('Stop signal', config.StopSignal);
   fact('Labels', ...Object.entries(config.Labels ?? {}).map(([key, value]) => `${key}=${value}`));
-  fact('Size', `${formatBytes(image.size)} compressed, ${image.layers.length} layers`);
+  fact(
+    'Size',
+    `${formatBytes(image.size)} compressed, ${image.layers.length} ${image.layers.length === 1 ? 'layer' : 'layers'}`,
+  );
   lines.push('');
   lines.push(
     ...formatTable(

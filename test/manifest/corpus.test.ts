@@ -7,9 +7,9 @@ import type { Platform } from '../../src/manifest/descriptor.ts';
 import { documentType, parseDocument } from '../../src/manifest/document.ts';
 import { parseObject } from '../../src/manifest/json.ts';
 import { mediaTypeOf } from '../../src/manifest/media-types.ts';
-import { parsePlatform } from '../../src/manifest/platform.ts';
+import { formatPlatform, parsePlatform } from '../../src/manifest/platform.ts';
 import { matchesPlatform, selectPlatform } from '../../src/manifest/platform-match.ts';
-import { digestOf } from '../../src/reference/digest.ts';
+import { digestOf, parseDigest } from '../../src/reference/digest.ts';
 import { corpus, corpusJson } from '../support/corpora.ts';
 
 interface Case<I = unknown, E = Record<string, unknown>> {
@@ -27,7 +27,7 @@ function cases(path: string): Case[] {
 }
 
 const FILLER = {
-  digest: `sha256:${'0'.repeat(64)}`,
+  digest: parseDigest(`sha256:${'0'.repeat(64)}`),
   size: 2,
   mediaType: 'application/vnd.oci.image.config.v1+json',
 };
@@ -113,6 +113,20 @@ describe('platforms', () => {
             expect(matchesPlatform(parsePlatform(String(input)), other)).toBe(true);
           }
         }
+      });
+    }
+    // containerd writes the version into the system's parentheses; here it stands at the end, as in crane.
+    if (op === 'format' && dialect?.startsWith('ggcr')) {
+      test(`${id} format ${JSON.stringify(input)}`, () => {
+        expect(formatPlatform(input as Platform)).toBe(wanted.formatted);
+      });
+    }
+    if (op === 'sort.only') {
+      test(`${id} best of ${JSON.stringify(input)}`, () => {
+        const { want, candidates } = input as { want: string; candidates: string[] };
+        const entries = candidates.map((text) => ({ ...FILLER, platform: parsePlatform(text) }));
+        const best = selectPlatform(entries, parsePlatform(want));
+        expect(best.platform).toEqual(parsePlatform((wanted.sorted as string[])[0]!));
       });
     }
     // `onlyStrict` and `onlyOS` are other questions; `only` is what a pull asks.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isOciError } from '../../src/errors.ts';
+import { isOciError, OciError } from '../../src/errors.ts';
 import { checkLayersAgainstDiffIds, parseConfig } from '../../src/manifest/config.ts';
 import { MANIFEST_LIMIT, parseDocument } from '../../src/manifest/document.ts';
 import { DOCKER_LIST, OCI_INDEX, OCI_MANIFEST } from '../../src/manifest/media-types.ts';
@@ -42,6 +42,75 @@ test('the document wins over the server, with a warning', () => {
   expect(document.warning).toMatch(/announced as/);
 });
 
+test.each<[unknown, RegExp]>([
+  [{ ...manifest, fsLayers: [] }, /schema 1 and schema 2/],
+  [{ schemaVersion: 2 }, /neither an index nor a manifest/],
+  [{ errors: [{ code: 'DENIED' }] }, /neither an index nor a manifest/],
+  [[], /not an object/],
+  [{ ...manifest, schemaVersion: 3 }, /schemaVersion is not 2: 3/],
+  [{ ...manifest, config: undefined }, /config is missing/],
+  [{ ...manifest, layers: {} }, /layers is not an array/],
+  [{ ...manifest, layers: [null] }, /layers\[0\] is missing/],
+  [{ ...manifest, layers: [{ ...descriptor, size: undefined }] }, /layers\[0\]\.size is missing/],
+  [{ ...manifest, layers: [{ ...descriptor, size: 1.5 }] }, /layers\[0\]\.size is not an int: 1\.5/],
+  [{ ...manifest, layers: [{ ...descriptor, size: 2 ** 60 }] }, /layers\[0\]\.size/],
+  [{ ...manifest, layers: [{ ...descriptor, size: -1 }] }, /layers\[0\]\.size is negative: -1/],
+  [{ ...manifest, layers: [{ ...descriptor, data: 'x' }] }, /layers\[0\]\.data is not base64/],
+  [{ ...manifest, subject: 'nope' }, /subject is not an object: "nope"/],
+  [
+    { schemaVersion: 2, manifests: [{ ...descriptor, platform: { os: 'linux' } }] },
+    /platform\.architecture is missing/,
+  ],
+])('refused: %j', (document, problem) => {
+  expect(() => parseDocument(bytes(document))).toThrow(
+    expect.objectContaining({ code: 'MANIFEST_INVALID', message: expect.stringMatching(problem) }),
+  );
+});
+
+test('an image of another tool that wrote null for what is not there', () => {
+  const document = parseDocument(
+    bytes({
+      ...manifest,
+      layers: null,
+      annotations: null,
+      config: { ...descriptor, urls: null, platform: null },
+    }),
+  );
+  expect(document).toMatchObject({ manifest: { layers: [], config: descriptor } });
+});
+
+test('what has no type of an image is unsupported, and named', () => {
+  const mediaType = 'application/vnd.oci.artifact.manifest.v1+json';
+  expect(() => parseDocument(bytes({ mediaType, blobs: [] }))).toThrow(
+    expect.objectContaining({ code: 'UNSUPPORTED', message: expect.stringContaining(mediaType) }),
+  );
+});
+
+test('a byte order mark, an empty answer and a web page are told apart', () => {
+  expect(() => parseDocument(Buffer.from(`\uFEFF${JSON.stringify(manifest)}`))).toThrow(/byte order mark/);
+  expect(() => parseDocument(Buffer.alloc(0))).toThrow(/empty/);
+  expect(() => parseDocument(Buffer.from('<!DOCTYPE html><html>'))).toThrow(/web page/);
+  expect(() => parseDocument(Buffer.from('{'))).toThrow(/not JSON/);
+});
+
+test('of a key written twice the last one counts, as in Go', () => {
+  const twice = `{"mediaType":"${OCI_INDEX}",${JSON.stringify({ ...manifest, mediaType: OCI_MANIFEST }).slice(1)}`;
+  expect(parseDocument(Buffer.from(twice))).toMatchObject({ kind: 'manifest', mediaType: OCI_MANIFEST });
+});
+
+test('a document nested as deep as the limit allows is an error, not a crash', () => {
+  const deep = `{"schemaVersion":2,"manifests":${'['.repeat(1e6)}${']'.repeat(1e6)}}`;
+  expect(() => parseDocument(Buffer.from(deep))).toThrow(OciError);
+});
+
+test('annotations called __proto__ stay annotations', () => {
+  const document = parseDocument(
+    Buffer.from(JSON.stringify(manifest).replace('{', '{"annotations":{"__proto__":"x"},')),
+  );
+  expect(document.kind).toBe('manifest');
+  expect(({} as Record<string, unknown>).x).toBeUndefined();
+});
+
 test('an error names the place', () => {
   const bad = { ...manifest, layers: [descriptor, { ...descriptor, digest: 'sha256:../../etc/passwd' }] };
   expect(() => parseDocument(bytes(bad))).toThrow(/layers\[1\]\.digest/);
@@ -77,4 +146,25 @@ test('a config with the nulls that docker writes', () => {
   expect(() => checkLayersAgainstDiffIds({ ...manifest, schemaVersion: 2, layers: [] }, config)).toThrow(
     /1 diff IDs for the 0 layers/,
   );
+});
+
+test('what a config cannot do without, and what it may write in an old way', () => {
+  const config = { os: 'linux', architecture: 'amd64', rootfs: { type: 'layers', diff_ids: null } };
+  expect(parseConfig(bytes({ ...config, config: { Cmd: 'sh', Volumes: { '/data': null } } }))).toMatchObject({
+    config: { Cmd: ['sh'], Volumes: { '/data': null } },
+    rootfs: { diff_ids: [] },
+    history: [],
+  });
+  for (const [broken, problem] of [
+    [{}, /architecture is missing/],
+    [{ ...config, rootfs: undefined }, /rootfs is missing/],
+    [{ ...config, os: 1 }, /os is not a string: 1/],
+    [{ ...config, config: { Env: [1] } }, /config\.Env\[0\] is not a string/],
+    [{ ...config, config: { Cmd: 1 } }, /config\.Cmd is not a list of strings/],
+    [{ ...config, rootfs: { diff_ids: ['sha256:x'] } }, /rootfs\.diff_ids\[0\] is not a digest/],
+  ] as const) {
+    expect(() => parseConfig(bytes(broken))).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(problem) }),
+    );
+  }
 });

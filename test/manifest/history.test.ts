@@ -12,6 +12,13 @@ describe('cleanInstruction', () => {
     ['RUN /bin/sh -c apt-get update # buildkit', 'RUN apt-get update'],
     ['COPY . /app # buildkit', 'COPY . /app'],
     ['|1 VERSION=2 /bin/sh -c make install', 'RUN make install'],
+    ['RUN |2 VERSION=2 NAME=a b /bin/sh -c make install # buildkit', 'RUN make install'],
+    ['RUN /bin/bash -o pipefail -c curl | sh # buildkit', 'RUN curl | sh'],
+    ['RUN echo /bin/sh -c x', 'RUN echo /bin/sh -c x'],
+    ['exec /bin/sh -c x', 'exec /bin/sh -c x'],
+    ['cmd /S /C #(nop)  CMD ["cmd"]', 'CMD ["cmd"]'],
+    ['/bin/sh -c #(nop)', ''],
+    ['RUN', 'RUN'],
     ['bazel build ...', 'bazel build ...'],
   ])('%s', (createdBy, expected) => {
     expect(cleanInstruction(createdBy)).toBe(expected);

@@ -7,7 +7,14 @@ import { isRegistry } from '../../src/reference/registry-host.ts';
 
 const component = fc.stringMatching(/^[a-z0-9]{1,4}(?:(?:[._]|__|-{1,3})[a-z0-9]{1,4}){0,2}$/);
 const registry = fc.constantFrom(
-  ...['docker.io', 'ghcr.io', 'localhost', 'localhost:5000', 'HOST', '[::1]:80', '10.0.0.1', 'a-b.c:1'],
+  'docker.io',
+  'ghcr.io',
+  'localhost',
+  'localhost:5000',
+  'HOST',
+  '[::1]:80',
+  '10.0.0.1',
+  'a-b.c:1',
 );
 const tag = fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}$/);
 const digest = fc.string().map((text) => digestOf(text));

@@ -1,0 +1,127 @@
+// The bytes a descriptor names: from the registry, or for foreign layers it does not hold, from their own URLs.
+import { Readable } from 'node:stream';
+import { OciError } from '../errors.ts';
+import type { Descriptor } from '../manifest/descriptor.ts';
+import { isIndexType, isManifestType, isSchema1Type, MANIFEST_ACCEPT } from '../manifest/media-types.ts';
+import type { FetchOptions } from '../place/place.ts';
+import { parseContentRange } from './content-range.ts';
+import { type HttpResponse, header } from './http.ts';
+import { type OpenedBody, resumingBody } from './resuming-body.ts';
+import type { Session } from './session.ts';
+
+/**
+ * The content from `offset` on; goes on by itself when a connection breaks. Throws BLOB_NOT_FOUND, IMAGE_NOT_FOUND (a
+ * manifest), SIZE_MISMATCH (416: the registry has fewer bytes), REGISTRY_ERROR, UNAUTHORIZED, DENIED and what a request
+ * throws.
+ */
+export async function fetchContent(
+  session: Session,
+  descriptor: Descriptor,
+  { offset = 0, signal }: FetchOptions = {},
+): Promise<Readable> {
+  if (offset > 0 && offset === descriptor.size) return Readable.from([]);
+  const open = (at: number, stop: AbortSignal | undefined): Promise<OpenedBody> =>
+    openAt(session, descriptor, at, stop);
+  return resumingBody(await open(offset, signal), {
+    transport: session.transport,
+    descriptor,
+    offset,
+    what: nameOf(session, descriptor),
+    open,
+    signal,
+  });
+}
+
+async function openAt(
+  session: Session,
+  descriptor: Descriptor,
+  offset: number,
+  signal: AbortSignal | undefined,
+): Promise<OpenedBody> {
+  const kind = isDocument(descriptor.mediaType) ? 'manifest' : 'blob';
+  const what = nameOf(session, descriptor);
+  const ask = (headers: Record<string, string>): Promise<HttpResponse> =>
+    session.request({
+      method: 'GET',
+      path: `${kind}s/${descriptor.digest}`,
+      headers: kind === 'manifest' ? { ...headers, accept: MANIFEST_ACCEPT } : headers,
+      what,
+      signal,
+    });
+  const response = await ask(rangeFrom(offset));
+  if (response.status === 404 && (descriptor.urls?.length ?? 0) > 0) {
+    await response.body.dump();
+    return await openForeign(session, descriptor, offset, signal);
+  }
+  const opened = accept(response, descriptor, offset, what);
+  if (opened !== undefined) return opened;
+  if (response.status === 206 && offset > 0) {
+    // These bytes are not the ones asked for: refused, and asked for without a range.
+    response.body.destroy();
+    const whole = await ask({});
+    const openedWhole = accept(whole, descriptor, 0, what);
+    if (openedWhole !== undefined) return { ...openedWhole, skip: offset };
+    throw await session.failure(whole, { what, kind });
+  }
+  throw await session.failure(response, { what, kind });
+}
+
+/** Foreign layers stay where their owner put them; no credential goes there (CVE-2020-15157). */
+async function openForeign(
+  session: Session,
+  descriptor: Descriptor,
+  offset: number,
+  signal: AbortSignal | undefined,
+): Promise<OpenedBody> {
+  const what = nameOf(session, descriptor);
+  let failure: unknown;
+  for (const url of descriptor.urls ?? []) {
+    try {
+      if (!URL.canParse(url)) throw new OciError('BLOB_NOT_FOUND', `${what}: ${url}: not an address`);
+      const request = { method: 'GET', url, headers: rangeFrom(offset), what, signal } as const;
+      const response = await session.transport.request(request);
+      const opened = accept(response, descriptor, offset, what);
+      if (opened !== undefined) return opened;
+      throw await session.failure(response, { what, kind: 'blob' });
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+/** No range from zero: some servers refuse it. */
+function rangeFrom(offset: number): Record<string, string> {
+  return offset > 0 ? { range: `bytes=${offset}-` } : {};
+}
+
+/** The answer's body when it holds the bytes from `offset` on; undefined when it does not. Throws SIZE_MISMATCH on 416. */
+function accept(
+  response: HttpResponse,
+  descriptor: Descriptor,
+  offset: number,
+  what: string,
+): OpenedBody | undefined {
+  if (response.status === 200) return { response, skip: offset };
+  if (response.status === 206) {
+    const range = parseContentRange(header(response.headers, 'content-range'));
+    const fits = range?.first === offset && (range.complete ?? descriptor.size) === descriptor.size;
+    return fits ? { response, skip: 0 } : undefined;
+  }
+  if (response.status === 416) {
+    response.body.destroy();
+    throw new OciError('SIZE_MISMATCH', `${what}: ${response.url.host} has no bytes from ${offset} on`, {
+      hint: 'bytes kept from an earlier attempt may be wrong: try again from the start',
+    });
+  }
+  return undefined;
+}
+
+function isDocument(mediaType: string): boolean {
+  return isIndexType(mediaType) || isManifestType(mediaType) || isSchema1Type(mediaType);
+}
+
+function nameOf(session: Session, descriptor: Descriptor): string {
+  return `${session.registry}/${session.repository}@${descriptor.digest}`;
+}

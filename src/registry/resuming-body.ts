@@ -1,0 +1,134 @@
+// A body that goes on by itself where a connection broke off, and never gives more than one byte too many.
+import { Readable } from 'node:stream';
+import { abortError, isOciError, OciError } from '../errors.ts';
+import type { Descriptor } from '../manifest/descriptor.ts';
+import type { HttpResponse } from './http.ts';
+import { networkError } from './network-error.ts';
+import { pause, retryDelay } from './retry.ts';
+import type { Transport } from './transport.ts';
+
+/** An answer whose body starts `skip` bytes before the ones wanted. */
+export interface OpenedBody {
+  response: HttpResponse;
+  skip: number;
+}
+
+export interface ResumingBodyOptions {
+  transport: Transport;
+  descriptor: Descriptor;
+  /** First byte wanted. */
+  offset: number;
+  /** For messages. */
+  what: string;
+  /** Asks the registry for the bytes from an offset on: at its own address, so that a signed URL is a fresh one. */
+  open(offset: number, signal: AbortSignal): Promise<OpenedBody>;
+  signal?: AbortSignal | undefined;
+}
+
+/** Bytes that count as progress: whoever gets this far starts counting attempts anew. */
+const PROGRESS_BYTES = 1 << 20;
+/** With this, one Readable on top of undici's: 500 MB from loopback 0.49 to 0.59 s of CPU, undici alone 0.50 to 0.62. */
+const BUFFER_BYTES = 512 * 1024;
+
+/**
+ * The bytes of the descriptor from `offset` on, the first answer being open already. Ends at the descriptor's size, or
+ * one byte later when the server has more, for the reader to see. Fails with NETWORK or TIMEOUT when it breaks off too often,
+ * ABORTED, or what `open` throws.
+ */
+export function resumingBody(first: OpenedBody, options: ResumingBodyOptions): Readable {
+  const { transport, descriptor, what } = options;
+  const stopped = new AbortController();
+  const signal =
+    options.signal === undefined ? stopped.signal : AbortSignal.any([options.signal, stopped.signal]);
+  let body = first.response.body;
+  let held = options.offset;
+  let attempt = 0;
+  let attemptedAt = held;
+  let done = false;
+
+  const stream = new Readable({
+    highWaterMark: BUFFER_BYTES,
+    read: () => void body.resume(),
+    destroy(error, callback) {
+      done = true;
+      stopped.abort();
+      body.destroy();
+      callback(error);
+    },
+  });
+  // Its reader may not be there yet when it fails; it hears of it all the same.
+  stream.on('error', () => {});
+
+  function attach({ response, skip }: OpenedBody): void {
+    body = response.body;
+    const current = body;
+    const host = response.url.host;
+    let unwanted = skip;
+    current.on('data', (received: Buffer) => {
+      let chunk = received;
+      if (done) return;
+      if (unwanted > 0) {
+        const cut = Math.min(unwanted, chunk.length);
+        unwanted -= cut;
+        if (cut === chunk.length) return;
+        chunk = chunk.subarray(cut);
+      }
+      held += chunk.length;
+      if (held > descriptor.size) {
+        stream.push(chunk.subarray(0, chunk.length - (held - descriptor.size) + 1));
+        finish();
+        current.destroy();
+      } else if (!stream.push(chunk)) {
+        current.pause();
+      }
+    });
+    current.once('end', () => {
+      const short = new OciError(
+        'NETWORK',
+        `${what}: ${host}: ended after ${held} of ${descriptor.size} bytes`,
+        { hint: 'run the same command again: it goes on from where it stopped' },
+      );
+      over(short);
+    });
+    current.once('error', (error) => over(networkError(error, host, what)));
+  }
+
+  function finish(): void {
+    done = true;
+    stream.push(null);
+  }
+
+  /** The current body is over, one way or the other. */
+  function over(failure: OciError): void {
+    if (done) return;
+    if (held === descriptor.size) {
+      finish();
+    } else if (signal.aborted || isOciError(failure, 'ABORTED')) {
+      stream.destroy(signal.aborted ? abortError(signal) : failure);
+    } else {
+      resume(failure).catch((error: Error) => stream.destroy(error));
+    }
+  }
+
+  async function resume(failure: OciError): Promise<void> {
+    attempt = held - attemptedAt >= PROGRESS_BYTES ? 1 : attempt + 1;
+    attemptedAt = held;
+    if (attempt > transport.retry.retries) throw failure;
+    const delayMs = retryDelay(transport.retry, attempt);
+    transport.onProgress({
+      type: 'retrying',
+      what,
+      reason: failure.message,
+      attempt,
+      delayMs,
+      digest: descriptor.digest,
+    });
+    await pause(delayMs, signal);
+    const opened = await options.open(held, signal);
+    if (done) opened.response.body.destroy();
+    else attach(opened);
+  }
+
+  attach(first);
+  return stream;
+}
