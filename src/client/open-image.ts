@@ -70,10 +70,10 @@ async function readImage(
 /** The entry for the platform asked for; without a wish, the store offers what it holds before it says no. */
 async function choose(client: Client, opened: OpenedSource, index: ImageIndex): Promise<Descriptor> {
   const asked = await client.platform();
-  if (opened.from !== 'store') return selectPlatform(index.manifests, asked ?? hostPlatform());
+  if (opened.from !== 'store') return selectPlatform(index.manifests, asked ?? hostPlatform(), opened.name);
   const held = await present(await client.store(), index.manifests);
   if (asked === undefined && held.length === 1 && held[0] !== undefined) return held[0];
-  return selectPlatform(held, asked ?? hostPlatform());
+  return selectPlatform(held, asked ?? hostPlatform(), opened.name);
 }
 
 async function present(store: ImageTarget, descriptors: Descriptor[]): Promise<Descriptor[]> {

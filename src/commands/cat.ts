@@ -5,6 +5,7 @@ import { openTree } from '../client/open-tree.ts';
 import { readFile } from '../rootfs/look.ts';
 
 export default class Cat extends OciCommand<typeof Cat> {
+  static override usage = 'cat IMAGE PATH [FLAGS]';
   static override summary = 'Print a file of an image';
   static override description = 'Symlinks are followed inside the image.';
   static override examples = ['<%= config.bin %> cat alpine:3.20 /etc/os-release'];

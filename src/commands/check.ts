@@ -1,6 +1,7 @@
 import { OciCommand, type Session } from '../cli/command.ts';
 
 export default class Check extends OciCommand<typeof Check> {
+  static override usage = 'check [FLAGS]';
   static override summary = 'Check the store: every blob, every name, every leftover';
   static override description =
     'Reads every blob and compares its digest. Ends with exit code 6 when something is wrong.';
@@ -9,12 +10,12 @@ export default class Check extends OciCommand<typeof Check> {
     '<%= config.bin %> check --json --store /srv/images',
   ];
 
-  protected async execute({ client, answer, signal, onProgress }: Session<typeof Check>): Promise<void> {
+  protected async execute({ client, answer, signal }: Session<typeof Check>): Promise<void> {
     const store = await client.store();
-    const result = await store.check({ signal, onProgress });
+    const result = await store.check({ signal });
     answer(result, () =>
       result.steps.flatMap((step) => [
-        `${step.ok ? 'ok  ' : 'BAD '} ${step.name.padEnd(14)} ${`${Math.round(step.ms)}ms`.padStart(8)}`,
+        `${step.ok ? 'ok  ' : 'BAD '} ${step.name.padEnd(18)} ${`${Math.round(step.ms)}ms`.padStart(8)}`,
         ...step.problems.map((problem) => `     ${problem}`),
       ]),
     );

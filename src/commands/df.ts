@@ -3,6 +3,7 @@ import { formatBytes, formatCount } from '../ui/format.ts';
 import { formatTable } from '../ui/table.ts';
 
 export default class Df extends OciCommand<typeof Df> {
+  static override usage = 'df [FLAGS]';
   static override summary = 'Show what the store takes up on disk';
   static override examples = ['<%= config.bin %> df', '<%= config.bin %> df --json'];
 

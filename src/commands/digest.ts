@@ -3,6 +3,7 @@ import { imageArg } from '../cli/flags.ts';
 import { digest } from '../client/documents.ts';
 
 export default class DigestCommand extends OciCommand<typeof DigestCommand> {
+  static override usage = 'digest IMAGE [FLAGS]';
   static override summary = 'Print the digest an image name stands for';
   static override description =
     'Of the index for a multi-platform image; with --platform, of that platform’s manifest. Asks the registry with HEAD, which counts against no pull limit.';

@@ -9,6 +9,7 @@ import { fileError, OciError } from '../errors.ts';
 import { exportTree } from '../rootfs/export.ts';
 
 export default class Export extends OciCommand<typeof Export> {
+  static override usage = 'export IMAGE [FLAGS]';
   static override summary = "Write an image's flattened root file system as one tar";
   static override description = 'Reproducible: the same image gives the same bytes.';
   static override examples = [

@@ -5,6 +5,7 @@ import { splitName } from '../ui/image-name.ts';
 import { formatTable } from '../ui/table.ts';
 
 export default class Images extends OciCommand<typeof Images> {
+  static override usage = 'images [FLAGS]';
   static override summary = 'List the images in the store';
   static override description =
     'SIZE is what the image’s blobs take in the store; UNIQUE the part no other image shares.';

@@ -6,6 +6,7 @@ import { inspect } from '../client/inspect.ts';
 import { describeImage } from '../ui/describe-image.ts';
 
 export default class Inspect extends OciCommand<typeof Inspect> {
+  static override usage = 'inspect IMAGE [FLAGS]';
   static override summary = 'Show what an image is and how it runs';
   static override description =
     'Digest, platforms, creation time, command, environment, ports, labels and layers. Nothing is pulled.';

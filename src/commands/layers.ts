@@ -6,6 +6,7 @@ import { formatBytes, formatCount, shortDigest } from '../ui/format.ts';
 import { formatTable } from '../ui/table.ts';
 
 export default class Layers extends OciCommand<typeof Layers> {
+  static override usage = 'layers IMAGE [FLAGS]';
   static override summary = 'List the layers of an image with their sizes and instructions';
   static override description =
     'Compressed size, and unpacked size and files where the layer was read before (by unpack, ls or --read). SHARED counts the other stored images that have the layer. Nothing is pulled without --read.';

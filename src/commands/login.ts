@@ -7,6 +7,7 @@ import { saveCredential } from '../registry/credentials.ts';
 import { checkLogin } from '../registry/login.ts';
 
 export default class Login extends OciCommand<typeof Login> {
+  static override usage = 'login [REGISTRY] --username NAME [FLAGS]';
   static override summary = 'Log in to a registry';
   static override description =
     'Asks the registry first, then keeps the credential where docker keeps it: in the configured credential helper, else in config.json.';

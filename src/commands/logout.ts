@@ -4,6 +4,7 @@ import { DOCKER_HUB, parseRegistry } from '../reference/registry-host.ts';
 import { eraseCredential } from '../registry/credentials.ts';
 
 export default class Logout extends OciCommand<typeof Logout> {
+  static override usage = 'logout [REGISTRY] [FLAGS]';
   static override summary = 'Forget the credential of a registry';
   static override examples = ['<%= config.bin %> logout ghcr.io'];
   static override args = {

@@ -6,6 +6,7 @@ import { listTree } from '../rootfs/look.ts';
 import { describeNode, listingLines } from '../ui/listing.ts';
 
 export default class Ls extends OciCommand<typeof Ls> {
+  static override usage = 'ls IMAGE [PATH] [FLAGS]';
   static override summary = 'List files of an image without unpacking it';
   static override description =
     'As ls -l shows them: mode, owner, size, time, name, and the layer each came from.';

@@ -3,6 +3,7 @@ import { imageArg } from '../cli/flags.ts';
 import { manifest } from '../client/documents.ts';
 
 export default class Manifest extends OciCommand<typeof Manifest> {
+  static override usage = 'manifest IMAGE [FLAGS]';
   static override summary = 'Print the raw manifest or index of an image';
   static override description =
     'Byte for byte as it is stored, so that its digest can be computed from the output. With --platform, the manifest of that platform.';

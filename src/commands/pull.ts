@@ -4,6 +4,7 @@ import { pull } from '../client/pull.ts';
 import { familiarReference, withDigest } from '../reference/reference.ts';
 
 export default class Pull extends OciCommand<typeof Pull> {
+  static override usage = 'pull IMAGE... [FLAGS]';
   static override summary = 'Pull images from their registries into the store';
   static override description =
     'Always asks the registry what the name stands for now. Layers are fetched in parallel, the largest first; what the store has is not fetched again, and an interrupted pull goes on where it stopped. Prints NAME@DIGEST for each image.';

@@ -3,6 +3,7 @@ import { OciCommand, type Session } from '../cli/command.ts';
 import { serveStore } from '../serve/serve.ts';
 
 export default class Serve extends OciCommand<typeof Serve> {
+  static override usage = 'serve [FLAGS]';
   static override summary = 'Serve the store as a read-only OCI registry';
   static override description =
     'On the loopback interface unless --host says otherwise. docker.io/library/alpine:3.20 in the store is served as library/alpine:3.20. Prints its address on stderr when it is ready; Ctrl-C ends it.';

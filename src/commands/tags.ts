@@ -3,6 +3,7 @@ import { OciCommand, type Session } from '../cli/command.ts';
 import { tags } from '../client/tags.ts';
 
 export default class Tags extends OciCommand<typeof Tags> {
+  static override usage = 'tags REPOSITORY [FLAGS]';
   static override summary = 'List the tags of a repository';
   static override description = 'Sorted naturally: 2.9 comes before 2.10.';
   static override examples = [

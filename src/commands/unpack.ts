@@ -5,6 +5,7 @@ import { unpack } from '../client/unpack.ts';
 import { formatBytes, formatCount } from '../ui/format.ts';
 
 export default class Unpack extends OciCommand<typeof Unpack> {
+  static override usage = 'unpack IMAGE DIR [FLAGS]';
   static override summary = "Write an image's root file system to a directory";
   static override description =
     'Layers are unpacked in parallel and checked on the way; the directory appears whole at the end or not at all. What only a registry has is pulled into the store first. As root, owners, devices and extended attributes are as the image says; as another user everything is yours and what cannot be made is counted in one warning.';

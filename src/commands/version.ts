@@ -1,6 +1,7 @@
 import { OciCommand, type Session } from '../cli/command.ts';
 
 export default class Version extends OciCommand<typeof Version> {
+  static override usage = 'version [FLAGS]';
   static override summary = 'Print the version of ocitool and of what it runs on';
   static override examples = ['<%= config.bin %> version', '<%= config.bin %> version --json'];
 

@@ -96,7 +96,13 @@ export function createCopier(target: ImageTarget, options: CopierOptions = {}): 
     throwIfAborted(options.signal);
     const root = await resolveRoot(source, target, name, options.signal);
     options.onProgress?.({ type: 'resolved', name: formatReference(name), descriptor: root });
-    const graph = await readGraph(source, target, root, selection, options);
+    const graph = await readGraph(
+      source,
+      target,
+      root,
+      { ...selection, what: formatReference(name) },
+      options,
+    );
     const limit = limitFor(name.registry);
     // Largest first: the longest download decides when everything is done.
     const blobs = [...graph.blobs.values()].sort((a, b) => b.size - a.size);
@@ -122,6 +128,9 @@ interface Graph {
   blobs: Map<Digest, Descriptor>;
 }
 
+/** A selection, and the name it is made for. */
+type NamedSelection = Selection & { what: string };
+
 interface GraphDocument {
   descriptor: Descriptor;
   raw: Buffer;
@@ -144,7 +153,7 @@ async function readGraph(
   source: ImageSource,
   target: ImageTarget,
   root: Descriptor,
-  selection: Selection,
+  selection: NamedSelection,
   options: LongOptions,
 ): Promise<Graph> {
   const graph: Graph = { documents: [], manifests: [], blobs: new Map() };
@@ -180,11 +189,11 @@ async function readGraph(
   return graph;
 }
 
-function childrenOf(document: ManifestDocument, selection: Selection): Descriptor[] {
+function childrenOf(document: ManifestDocument, selection: NamedSelection): Descriptor[] {
   if (document.kind === 'manifest') return [];
   const children = document.index.manifests;
   if (selection.allPlatforms === true) return children;
-  return [selectPlatform(children, selection.platform ?? hostPlatform())];
+  return [selectPlatform(children, selection.platform ?? hostPlatform(), selection.what)];
 }
 
 async function storeDocument(target: ImageTarget, document: GraphDocument): Promise<BlobOutcome> {

@@ -17,9 +17,13 @@ export function matchesPlatform(wanted: Platform, candidate: Platform): boolean 
  * The entry that suits `wanted` best: the same platform, else the nearest one it can run. Attestations are never chosen.
  * Of two equal entries the one that uses more of the features asked for is taken, then the zstd one (smaller, and faster
  * to unpack), else the first.
- * Throws PLATFORM_NOT_FOUND, which lists what there is.
+ * Throws PLATFORM_NOT_FOUND, which says `what` has none and lists what there is.
  */
-export function selectPlatform(descriptors: readonly Descriptor[], wanted: Platform): Descriptor {
+export function selectPlatform(
+  descriptors: readonly Descriptor[],
+  wanted: Platform,
+  what = 'the index',
+): Descriptor {
   const images = descriptors.filter((descriptor) => !isAttestation(descriptor));
   let best: { rank: number; tie: number; descriptor: Descriptor } | undefined;
   for (const descriptor of images) {
@@ -31,7 +35,7 @@ export function selectPlatform(descriptors: readonly Descriptor[], wanted: Platf
   }
   if (best !== undefined) return best.descriptor;
   const there = [...new Set(images.flatMap(({ platform }) => (platform ? [formatPlatform(platform)] : [])))];
-  throw new OciError('PLATFORM_NOT_FOUND', `no image for ${formatPlatform(wanted)}`, {
+  throw new OciError('PLATFORM_NOT_FOUND', `${what}: no image for ${formatPlatform(wanted)}`, {
     hint:
       there.length === 0
         ? 'the index names no platform at all'

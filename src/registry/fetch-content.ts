@@ -4,14 +4,14 @@ import { OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { isIndexType, isManifestType, isSchema1Type, MANIFEST_ACCEPT } from '../manifest/media-types.ts';
 import type { FetchOptions } from '../place/place.ts';
-import { parseContentRange } from './content-range.ts';
+import { parseContentLength, parseContentRange } from './content-range.ts';
 import { type HttpResponse, header } from './http.ts';
 import { type OpenedBody, resumingBody } from './resuming-body.ts';
 import type { Session } from './session.ts';
 
 /**
  * The content from `offset` on; goes on by itself when a connection breaks. Throws BLOB_NOT_FOUND, IMAGE_NOT_FOUND (a
- * manifest), SIZE_MISMATCH (416: the registry has fewer bytes), REGISTRY_ERROR, UNAUTHORIZED, DENIED and what a request
+ * manifest), SIZE_MISMATCH (the registry has fewer bytes), REGISTRY_ERROR, UNAUTHORIZED, DENIED and what a request
  * throws.
  */
 export async function fetchContent(
@@ -53,17 +53,27 @@ async function openAt(
     await response.body.dump();
     return await openForeign(session, descriptor, offset, signal);
   }
-  const opened = accept(response, descriptor, offset, what);
+  const opened = accept(response, descriptor, offset);
   if (opened !== undefined) return opened;
-  if (response.status === 206 && offset > 0) {
-    // These bytes are not the ones asked for: refused, and asked for without a range.
-    response.body.destroy();
-    const whole = await ask({});
-    const openedWhole = accept(whole, descriptor, 0, what);
-    if (openedWhole !== undefined) return { ...openedWhole, skip: offset };
-    throw await session.failure(whole, { what, kind });
+  if (offset === 0 || (response.status !== 206 && response.status !== 416)) {
+    throw await session.failure(response, { what, kind });
   }
-  throw await session.failure(response, { what, kind });
+  // Bytes of another range, or none: refused, and asked for from the start, past what is held already.
+  response.body.destroy();
+  const whole = await ask({});
+  if (whole.status !== 200) throw await session.failure(whole, { what, kind });
+  const size = parseContentLength(header(whole.headers, 'content-length'));
+  if (size !== undefined && size <= offset) {
+    whole.body.destroy();
+    throw new OciError(
+      'SIZE_MISMATCH',
+      `${what}: the registry has only ${size} of ${descriptor.size} bytes`,
+      {
+        hint: 'the registry holds a damaged copy; report it to whoever runs it',
+      },
+    );
+  }
+  return { response: whole, skip: offset };
 }
 
 /** Foreign layers stay where their owner put them; no credential goes there (CVE-2020-15157). */
@@ -74,13 +84,14 @@ async function openForeign(
   signal: AbortSignal | undefined,
 ): Promise<OpenedBody> {
   const what = nameOf(session, descriptor);
+  const onBehalfOf = await session.transport.origin(session.registry, { signal });
   let failure: unknown;
   for (const url of descriptor.urls ?? []) {
     try {
       if (!URL.canParse(url)) throw new OciError('BLOB_NOT_FOUND', `${what}: ${url}: not an address`);
-      const request = { method: 'GET', url, headers: rangeFrom(offset), what, signal } as const;
+      const request = { method: 'GET', url, headers: rangeFrom(offset), what, signal, onBehalfOf } as const;
       const response = await session.transport.request(request);
-      const opened = accept(response, descriptor, offset, what);
+      const opened = accept(response, descriptor, offset);
       if (opened !== undefined) return opened;
       throw await session.failure(response, { what, kind: 'blob' });
     } catch (error) {
@@ -96,26 +107,13 @@ function rangeFrom(offset: number): Record<string, string> {
   return offset > 0 ? { range: `bytes=${offset}-` } : {};
 }
 
-/** The answer's body when it holds the bytes from `offset` on; undefined when it does not. Throws SIZE_MISMATCH on 416. */
-function accept(
-  response: HttpResponse,
-  descriptor: Descriptor,
-  offset: number,
-  what: string,
-): OpenedBody | undefined {
+/** The answer's body when it holds the bytes from `offset` on; undefined when it does not. */
+function accept(response: HttpResponse, descriptor: Descriptor, offset: number): OpenedBody | undefined {
   if (response.status === 200) return { response, skip: offset };
-  if (response.status === 206) {
-    const range = parseContentRange(header(response.headers, 'content-range'));
-    const fits = range?.first === offset && (range.complete ?? descriptor.size) === descriptor.size;
-    return fits ? { response, skip: 0 } : undefined;
-  }
-  if (response.status === 416) {
-    response.body.destroy();
-    throw new OciError('SIZE_MISMATCH', `${what}: ${response.url.host} has no bytes from ${offset} on`, {
-      hint: 'bytes kept from an earlier attempt may be wrong: try again from the start',
-    });
-  }
-  return undefined;
+  if (response.status !== 206) return undefined;
+  const range = parseContentRange(header(response.headers, 'content-range'));
+  const fits = range?.first === offset && (range.complete ?? descriptor.size) === descriptor.size;
+  return fits ? { response, skip: 0 } : undefined;
 }
 
 function isDocument(mediaType: string): boolean {

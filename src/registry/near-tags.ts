@@ -1,32 +1,45 @@
-// Which tags somebody may have meant who asked for one that is not there.
+// Finds the tags a mistyped one may have meant.
 
-/** At most this many are worth reading. */
-const SUGGESTIONS = 5;
+const MAX_SUGGESTIONS = 5;
+const MAX_DISTANCE = 2;
 
-/** The tags closest to `wanted`, best first: few letters away, or going on where it ends. */
+/** Up to five tags close to `wanted`: a few edits away, or one the beginning of the other; nearest first. */
 export function nearTags(wanted: string, tags: readonly string[]): string[] {
-  const limit = Math.max(2, Math.floor(wanted.length / 3));
-  return tags
-    .map((tag) => ({
-      tag,
-      distance: tag.startsWith(wanted) || wanted.startsWith(tag) ? 1 : distance(wanted, tag),
-    }))
-    .filter((candidate) => candidate.distance <= limit)
-    .sort((a, b) => a.distance - b.distance || a.tag.length - b.tag.length || (a.tag < b.tag ? -1 : 1))
-    .slice(0, SUGGESTIONS)
-    .map(({ tag }) => tag);
+  const near: { tag: string; distance: number }[] = [];
+  for (const tag of tags) {
+    const distance = distanceTo(wanted, tag);
+    if (distance !== undefined) near.push({ tag, distance });
+  }
+  near.sort((a, b) => a.distance - b.distance || a.tag.length - b.tag.length || (a.tag < b.tag ? -1 : 1));
+  return near.slice(0, MAX_SUGGESTIONS).map(({ tag }) => tag);
 }
 
-/** Levenshtein's distance, one row at a time. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+function distanceTo(wanted: string, tag: string): number | undefined {
+  const a = wanted.toLowerCase();
+  const b = tag.toLowerCase();
+  // Short tags are all alike: one edit in `3.1` is plenty.
+  const limit = Math.min(MAX_DISTANCE, Math.ceil(a.length / 4));
+  const edits = Math.abs(a.length - b.length) > limit ? Number.POSITIVE_INFINITY : editDistance(a, b);
+  if (edits <= limit) return edits;
+  return a.startsWith(b) || b.startsWith(a) ? MAX_DISTANCE + 1 : undefined;
+}
+
+/** Optimal string alignment: insertions, deletions, replacements and swapped neighbours. */
+function editDistance(a: string, b: string): number {
+  let before: number[] = [];
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
+    const current = [i];
     for (let j = 1; j <= b.length; j += 1) {
-      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+      const replace = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let best = Math.min(previous[j]! + 1, current[j - 1]! + 1, replace);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        best = Math.min(best, before[j - 2]! + 1);
+      }
+      current.push(best);
     }
-    row = next;
+    before = previous;
+    previous = current;
   }
-  return row[b.length] as number;
+  return previous[b.length]!;
 }

@@ -33,9 +33,9 @@ export function kindAllowed(kind: AddressKind, registryKinds: readonly AddressKi
   return kind === 'public' || (kind !== 'link-local' && registryKinds.includes(kind));
 }
 
-/** The error for a realm that `realmAllowed` refuses. */
-export function realmRefused(realm: string, registry: string): OciError {
-  return new OciError('UNAUTHORIZED', `${registry}: refused to ask for a token at ${realm}`, {
-    hint: 'a registry may not point to plain HTTP or to a private network it is not on itself; tell whoever runs it',
+/** The error for an address that `realmAllowed` refuses. */
+export function realmRefused(address: string, registry: string): OciError {
+  return new OciError('DENIED', `${registry} points to ${address}: refused to go there on its word`, {
+    hint: 'a registry may not lead to plain HTTP or to a private network it is not on itself; tell whoever runs it',
   });
 }

@@ -1,5 +1,4 @@
-// What a name stands for now: a HEAD when the registry answers it well, because HEADs do not count against Docker Hub's
-// pull limit (rc#215), else a GET whose body is hashed.
+// What a name stands for now, as far as registries tell it: by reading the document, or by a HEAD where only the digest matters.
 import { isOciError, OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { MANIFEST_LIMIT, parseDocument } from '../manifest/document.ts';
@@ -10,6 +9,7 @@ import {
   MANIFEST_ACCEPT,
   mediaTypeOf,
 } from '../manifest/media-types.ts';
+import type { ResolveOptions } from '../place/place.ts';
 import { algorithmOf, type Digest, digestOf, isDigest } from '../reference/digest.ts';
 import { formatReference, type Reference } from '../reference/reference.ts';
 import { readBytes } from './body.ts';
@@ -19,40 +19,49 @@ import { nearTags } from './near-tags.ts';
 import type { Session } from './session.ts';
 import { listTags } from './tags.ts';
 
+/** A manifest or index by its descriptor, with its bytes when it was read to find out. */
+export interface Resolved {
+  descriptor: Descriptor;
+  raw?: Buffer;
+}
+
 /** Enough to find a mistyped tag among, in one request. */
 const TAGS_TO_COMPARE = 1000;
 
 /**
- * The descriptor of the manifest or index. Throws IMAGE_NOT_FOUND (with tags that come close), DIGEST_MISMATCH,
- * MANIFEST_INVALID, MANIFEST_TOO_LARGE, UNAUTHORIZED, DENIED and what a request throws.
+ * The manifest or index the reference stands for. `cheap` asks with HEAD, which does not count against Docker Hub's
+ * pull limit (rc#215), but whose length may be another than the document's (Harbor, oras-go#1176).
+ * Throws IMAGE_NOT_FOUND (with tags that come close), DIGEST_MISMATCH, MANIFEST_INVALID, MANIFEST_TOO_LARGE,
+ * UNAUTHORIZED, DENIED and what a request throws.
  */
 export async function resolveManifest(
   session: Session,
   reference: Reference,
-  signal?: AbortSignal,
-): Promise<Descriptor> {
+  { cheap, signal }: ResolveOptions = {},
+): Promise<Resolved> {
   const request = {
     path: `manifests/${reference.digest ?? reference.tag ?? 'latest'}`,
     headers: { accept: MANIFEST_ACCEPT },
     what: formatReference(reference),
     signal,
   };
-  const head = await session.request({ ...request, method: 'HEAD' });
-  const described = head.status === 200 ? fromHead(head, reference) : undefined;
-  if (described !== undefined) {
-    await head.body.dump();
-    return described;
+  if (cheap === true) {
+    const response = await session.request({ ...request, method: 'HEAD' });
+    const descriptor = response.status === 200 ? fromHead(response, reference) : undefined;
+    if (descriptor === undefined && isFinal(response.status)) {
+      throw await notResolved(session, response, reference, signal);
+    }
+    await response.body.dump();
+    if (descriptor !== undefined) return { descriptor };
+    // A HEAD may be answered 405, 403 or 404 (a GET has the reason), or 200 without digest, length or type.
   }
-  if (isFinal(head.status)) throw await notResolved(session, head, reference, signal);
-  await head.body.dump();
-  // HEAD may be answered 405, 403 (for the error's body: GET), or 200 without digest, length or type.
-  const answer = await session.request({ ...request, method: 'GET' });
-  if (answer.status !== 200) throw await notResolved(session, answer, reference, signal);
-  return await fromBody(answer, reference);
+  const response = await session.request({ ...request, method: 'GET' });
+  if (response.status !== 200) throw await notResolved(session, response, reference, signal);
+  return await fromBody(session, response, reference);
 }
 
 function isFinal(status: number): boolean {
-  return status === 401 || status === 404 || status === 429 || status >= 500;
+  return status === 401 || status === 429 || status >= 500;
 }
 
 /** The descriptor as the headers have it; undefined when they do not say enough. */
@@ -65,22 +74,25 @@ function fromHead(response: HttpResponse, reference: Reference): Descriptor | un
   return { mediaType, digest: agreed(digest, reference), size };
 }
 
-async function fromBody(response: HttpResponse, reference: Reference): Promise<Descriptor> {
+async function fromBody(session: Session, response: HttpResponse, reference: Reference): Promise<Resolved> {
   const what = formatReference(reference);
-  const bytes = await readBytes(response, MANIFEST_LIMIT, what).catch((error: unknown) => {
+  const raw = await readBytes(response, MANIFEST_LIMIT, what).catch((error: unknown) => {
     if (!isOciError(error, 'REGISTRY_ERROR')) throw error;
-    throw new OciError('MANIFEST_TOO_LARGE', `${what}: its manifest is larger than ${MANIFEST_LIMIT} bytes`);
+    throw new OciError('MANIFEST_TOO_LARGE', `${what}: its manifest is larger than ${MANIFEST_LIMIT} bytes`, {
+      hint: 'no real image needs a manifest this large; do not trust it',
+    });
   });
   const promised = contentDigest(response);
-  const digest = digestOf(bytes, algorithmOf(reference.digest ?? promised ?? digestOf('')));
+  const digest = digestOf(raw, algorithmOf(reference.digest ?? promised ?? digestOf('')));
   if (promised !== undefined && algorithmOf(promised) === algorithmOf(digest) && promised !== digest) {
-    throw new OciError(
-      'DIGEST_MISMATCH',
-      `${what}: the registry says ${promised}, the bytes have the digest ${digest}`,
-    );
+    throw changed(`${what}: the registry says ${promised}, but the bytes have the digest ${digest}`);
   }
-  const document = parseDocument(bytes, { contentType: header(response.headers, 'content-type') });
-  return { mediaType: document.mediaType, digest: agreed(digest, reference), size: bytes.length };
+  agreed(digest, reference);
+  const document = parseDocument(raw, { contentType: header(response.headers, 'content-type') });
+  if (document.warning !== undefined) {
+    session.transport.onProgress({ type: 'warning', message: `${what}: ${document.warning}` });
+  }
+  return { descriptor: { mediaType: document.mediaType, digest, size: raw.length }, raw };
 }
 
 /** `Docker-Content-Digest`: missing at ECR and Red Hat, without its algorithm at Huawei. */
@@ -94,12 +106,15 @@ function agreed(digest: Digest, reference: Reference): Digest {
   const wanted = reference.digest;
   if (wanted === undefined) return digest;
   if (algorithmOf(wanted) === algorithmOf(digest) && wanted !== digest) {
-    throw new OciError(
-      'DIGEST_MISMATCH',
-      `${formatReference(reference)}: the registry answered with ${digest}`,
-    );
+    throw changed(`${formatReference(reference)}: the registry answered with ${digest}`);
   }
   return wanted;
+}
+
+function changed(message: string): OciError {
+  return new OciError('DIGEST_MISMATCH', message, {
+    hint: 'the registry or a proxy changed it; report it to whoever runs the registry',
+  });
 }
 
 async function notResolved(
@@ -109,13 +124,8 @@ async function notResolved(
   signal: AbortSignal | undefined,
 ): Promise<Error> {
   const failure = await session.failure(response, { what: formatReference(reference), kind: 'manifest' });
-  if (
-    !isOciError(failure, 'IMAGE_NOT_FOUND') ||
-    failure.hint !== undefined ||
-    reference.digest !== undefined
-  ) {
-    return failure;
-  }
+  const isTag = reference.digest === undefined;
+  if (!isTag || !isOciError(failure, 'IMAGE_NOT_FOUND') || failure.hint !== undefined) return failure;
   return new OciError(failure.code, failure.message, { hint: await suggestion(session, reference, signal) });
 }
 
@@ -124,21 +134,18 @@ async function suggestion(
   reference: Reference,
   signal: AbortSignal | undefined,
 ): Promise<string> {
-  const name = `${session.registry}/${session.repository}`;
+  const all = `ocitool tags ${session.registry}/${session.repository}`;
   const tags: string[] = [];
   try {
     for await (const tag of listTags(session, { n: TAGS_TO_COMPARE, signal })) {
-      tags.push(tag);
-      if (tags.length === TAGS_TO_COMPARE) break;
+      if (tags.push(tag) === TAGS_TO_COMPARE) break;
     }
   } catch (error) {
     if (isOciError(error, 'ABORTED')) throw error;
-    return isOciError(error, 'IMAGE_NOT_FOUND')
-      ? 'there is no such repository: check its name'
-      : `see: ocitool tags ${name}`;
+    if (isOciError(error, 'IMAGE_NOT_FOUND')) return 'there is no such repository: check its name';
   }
   const near = nearTags(reference.tag ?? 'latest', tags);
   return near.length > 0
-    ? `did you mean ${near.join(', ')}? All tags: ocitool tags ${name}`
-    : `see: ocitool tags ${name}`;
+    ? `did you mean ${near.join(', ')}? All tags: ${all}`
+    : `see what there is with: ${all}`;
 }

@@ -1,12 +1,10 @@
 // Asks a token server for a bearer token (distribution spec/auth/token and auth/oauth).
 import { OciError } from '../errors.ts';
-import { addressKind } from './address.ts';
 import { readText } from './body.ts';
 import type { Credential } from './credentials.ts';
-import { registryKinds } from './dispatchers.ts';
 import type { HttpResponse } from './http.ts';
 import { asRecord, parseJson } from './json.ts';
-import { realmAllowed, realmRefused, resolveRealm } from './realm.ts';
+import { resolveRealm } from './realm.ts';
 import { explainBody } from './response-error.ts';
 import type { Transport } from './transport.ts';
 
@@ -40,9 +38,6 @@ const NO_OAUTH2 = new Set([400, 401, 404, 405]);
 /** A token from the realm. Throws UNAUTHORIZED or DENIED when it gives none, and what a request throws. */
 export async function fetchToken(transport: Transport, request: TokenRequest): Promise<Token> {
   const realm = resolveRealm(request.realm, request.origin);
-  const isLocal = addressKind(realm.hostname) !== 'public';
-  const kinds = isLocal ? await registryKinds(request.origin) : undefined;
-  if (!realmAllowed(realm, request.origin, kinds)) throw realmRefused(realm.origin, request.registry);
   if (request.credential?.type === 'refresh') {
     const response = await postRefreshToken(transport, realm, request, request.credential.refreshToken);
     if (!NO_OAUTH2.has(response.status)) return await readToken(response, request);

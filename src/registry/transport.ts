@@ -3,10 +3,12 @@ import type { Dispatcher } from 'undici';
 import { abortError, isOciError, OciError } from '../errors.ts';
 import type { OnProgress } from '../place/progress.ts';
 import { apiHost, isLoopbackRegistry } from '../reference/registry-host.ts';
-import { createDispatchers } from './dispatchers.ts';
+import { addressKind } from './address.ts';
+import { createDispatchers, registryKinds } from './dispatchers.ts';
 import { follow, plainHttpAllowed } from './follow.ts';
 import { type HttpRequest, type HttpResponse, header, headerValues, type ResponseHeaders } from './http.ts';
 import { isNoTlsServer, isUnreachable, networkError } from './network-error.ts';
+import { realmAllowed, realmRefused } from './realm.ts';
 import {
   DEFAULT_RETRY,
   isRetriedStatus,
@@ -92,6 +94,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
         hint: 'use --plain-http if that host really has no HTTPS',
       });
     }
+    if (request.onBehalfOf !== undefined) await refuseUnlessAllowed(url, request.onBehalfOf);
     try {
       const {
         statusCode,
@@ -201,6 +204,12 @@ export function createTransport(options: TransportOptions = {}): Transport {
       await dispatchers.destroy();
     },
   };
+}
+
+async function refuseUnlessAllowed(url: URL, registry: URL): Promise<void> {
+  // An address in the URL itself is checked here, one that a name resolves to when it is connected to.
+  const kinds = addressKind(url.hostname) === 'public' ? undefined : await registryKinds(registry);
+  if (!realmAllowed(url, registry, kinds)) throw realmRefused(url.origin, registry.host);
 }
 
 function failure(error: unknown): OciError {

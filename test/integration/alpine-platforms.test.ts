@@ -1,5 +1,5 @@
 // A real multi-platform image through a real registry: pushed by skopeo, pulled by us, read again by skopeo.
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -55,12 +55,19 @@ describe.skipIf(archive === undefined || !hasTools('skopeo', 'docker-registry'))
 
     it('pulls all platforms at once, and skopeo copies all of them out of the store', async () => {
       const env = { OCITOOL_STORE: join(dir, 'all') };
-      await cli(['pull', '--all-platforms', name], { env });
+      const [, list = ''] = (await cli(['pull', '--all-platforms', name], { env })).trim().split('@');
       await cli(['check'], { env });
-      await skopeo('copy', '--all', `oci:${env.OCITOOL_STORE}:${name}`, `oci:${dir}/copied:x`);
-      const blobs = async (layout: string) => (await readdir(join(layout, 'blobs/sha256'))).sort();
-      expect(await blobs(env.OCITOOL_STORE)).toEqual(await blobs(join(dir, 'copied')));
-      expect((await blobs(env.OCITOOL_STORE)).length).toBeGreaterThanOrEqual(1 + 6 * 3);
+      // Without the name: skopeo 1.9 finds none that stands for one of Docker's media types.
+      await skopeo('copy', '--all', `oci:${env.OCITOOL_STORE}`, `dir:${dir}/copied`);
+      const stored = await readdir(join(env.OCITOOL_STORE, 'blobs/sha256'));
+      expect(stored).toHaveLength(1 + 6 * 3);
+      const copied = (await readdir(join(dir, 'copied'))).map((file) => file.replace('.manifest.json', ''));
+      expect(copied.filter((file) => /^[0-9a-f]{64}$/.test(file)).sort()).toEqual(
+        stored.filter((file) => file !== list.slice('sha256:'.length)).sort(),
+      );
+      expect(await readFile(join(dir, 'copied/manifest.json'))).toEqual(
+        await readFile(join(env.OCITOOL_STORE, 'blobs', list.replace(':', '/'))),
+      );
     });
   },
 );

@@ -35,7 +35,9 @@ describe.skipIf(!hasTools('skopeo', 'docker-registry'))('pulls at once into one 
     const store = join(dir, 'store');
     const env = { OCITOOL_STORE: store };
     const answers = await Promise.all(names.map((name) => cli(['pull', name], { env })));
-    expect(answers.map((answer) => answer.trim())).toEqual(names.map((name, i) => `${name}@${digests[i]}`));
+    expect(answers.map((answer) => answer.trim())).toEqual(
+      digests.map((digest, i) => `${registry.address}/team/app-${i + 1}@${digest}`),
+    );
 
     const blobs = digests.flatMap((digest) => {
       const { config, layers } = readBlob<Manifest>(join(dir, 'images'), digest);

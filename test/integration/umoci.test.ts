@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { cli } from '../support/cli.ts';
 import { corpus } from '../support/corpora.ts';
 import { hasTools, skopeo, tool } from '../support/tools.ts';
-import { type TreeNode, treeSnapshot } from '../support/tree-snapshot.ts';
+import { treeSnapshot } from '../support/tree-snapshot.ts';
 
 interface ImageCase {
   file: string;
@@ -71,13 +71,10 @@ describe.skipIf(!able || !root)('what umoci unpacks', () => {
     await cli(['unpack', '--platform', platform, source, `${work}/rootfs`], {
       env: { OCITOOL_STORE: join(work, 'store') },
     });
-    expect(comparable(`${work}/rootfs`)).toEqual(comparable(`${work}/bundle/rootfs`));
+    const [ours, theirs] = [treeSnapshot(`${work}/rootfs`), treeSnapshot(`${work}/bundle/rootfs`)];
+    // A root that no layer declares gets the epoch from umoci, a layer's time from us.
+    if (theirs['.']?.mtime === 0n && ours['.']) ours['.'].mtime = 0n;
+    expect(ours).toEqual(theirs);
     await rm(work, { recursive: true, force: true });
   });
 });
-
-/** Of a root that no layer declares, umoci leaves the time it was made at. */
-function comparable(path: string): Record<string, TreeNode> {
-  const tree = treeSnapshot(path);
-  return tree;
-}

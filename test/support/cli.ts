@@ -25,7 +25,8 @@ export interface RunningCli {
 
 /** Starts `ocitool ARGS`. */
 export function startCli(args: string[], options: CliOptions = {}): RunningCli {
-  if (!existsSync(join(root, 'dist/bundle/main.js'))) throw new Error('dist is not built; run: npm run build');
+  if (!existsSync(join(root, 'dist/bundle/main.js')))
+    throw new Error('dist is not built; run: npm run build');
   const child = spawn(process.execPath, [join(root, 'bin/ocitool.js'), ...args], {
     cwd: options.cwd,
     env: { PATH: process.env.PATH, HOME: '/nonexistent', TMPDIR: process.env.TMPDIR, ...options.env },

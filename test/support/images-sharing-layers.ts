@@ -22,6 +22,11 @@ interface Config {
   history: object[];
 }
 
+// OCI's types: skopeo 1.9 finds no name that stands for one of Docker's in a layout.
+const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+const CONFIG = 'application/vnd.oci.image.config.v1+json';
+const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
+
 /** Writes an OCI layout with the tags v1 to v`count` and gives their manifests' digests, in that order. */
 export function writeImagesSharingLayers(dir: string, count: number): string[] {
   const list = readBlob<{ manifests: Descriptor[] }>(dir, buildStandIn(dir, { small: true }));
@@ -30,22 +35,19 @@ export function writeImagesSharingLayers(dir: string, count: number): string[] {
   const manifests = Array.from({ length: count }, (_, i) => {
     const entries = [text('etc/image', `image ${i + 1}\n`)];
     const tar = tarOf({ entries, bytes: 0, letters: 9, mtime: 1_552_000_000 }, 1);
-    const layer = writeBlob(dir, base.layers[0]?.mediaType ?? '', gzipSync(tar));
+    const layer = writeBlob(dir, LAYER, gzipSync(tar));
     const own = {
       ...config,
       rootfs: { type: 'layers', diff_ids: [...config.rootfs.diff_ids, digestOf(tar)] },
       history: [...config.history, { created_by: `COPY image ${i + 1}` }],
     };
     const document = {
-      ...base,
-      config: writeBlob(dir, base.config.mediaType, Buffer.from(JSON.stringify(own))),
-      layers: [...base.layers, layer],
+      schemaVersion: 2,
+      mediaType: MANIFEST,
+      config: writeBlob(dir, CONFIG, Buffer.from(JSON.stringify(own))),
+      layers: [...base.layers.map((shared) => ({ ...shared, mediaType: LAYER })), layer],
     };
-    const manifest = writeBlob(
-      dir,
-      list.manifests[0]?.mediaType ?? '',
-      Buffer.from(JSON.stringify(document)),
-    );
+    const manifest = writeBlob(dir, MANIFEST, Buffer.from(JSON.stringify(document)));
     return { ...manifest, annotations: { 'org.opencontainers.image.ref.name': `v${i + 1}` } };
   });
   writeFileSync(join(dir, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));

@@ -1,7 +1,7 @@
 // Everything that can be seen of a directory tree, in a form two trees are compared by.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { constants, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface TreeNode {
@@ -56,18 +56,18 @@ export function treeSnapshot(root: string): Record<string, TreeNode> {
   return nodes;
 }
 
-const KINDS: Record<number, TreeNode['kind']> = {
-  16807: 'file',
-  9604: 'dir',
-  21609: 'symlink',
-  4802: 'char',
-  14406: 'block',
-  2401: 'fifo',
-  26411: 'socket',
-};
+const KINDS = new Map<number, TreeNode['kind']>([
+  [constants.S_IFREG, 'file'],
+  [constants.S_IFDIR, 'dir'],
+  [constants.S_IFLNK, 'symlink'],
+  [constants.S_IFCHR, 'char'],
+  [constants.S_IFBLK, 'block'],
+  [constants.S_IFIFO, 'fifo'],
+  [constants.S_IFSOCK, 'socket'],
+]);
 
 function kindOf(mode: number): TreeNode['kind'] {
-  const kind = KINDS[mode & 0o170000];
+  const kind = KINDS.get(mode & constants.S_IFMT);
   if (kind === undefined) throw new Error(`unknown kind of file: mode ${mode.toString(8)}`);
   return kind;
 }

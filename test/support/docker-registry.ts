@@ -1,0 +1,95 @@
+// The reference registry (Debian's docker-registry) on a free loopback port, in the forms people run it in.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Certificate } from './certificates.ts';
+import type { TokenServer } from './token-server.ts';
+import { tool } from './tools.ts';
+
+export interface DockerRegistry {
+  /** `127.0.0.1:40123` */
+  address: string;
+  /** Where its blobs are. */
+  storage: string;
+  /** Stops it; removes the storage unless it was given. */
+  close(): Promise<void>;
+}
+
+export interface DockerRegistryOptions {
+  /** An existing storage directory, kept; several registries may share one. */
+  storage?: string;
+  htpasswd?: { username: string; password: string };
+  token?: TokenServer;
+  tls?: Certificate;
+  /** URL of a registry this one is a pull-through cache of. */
+  proxyOf?: string;
+}
+
+/** Starts one; resolves when it listens. */
+export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
+  const folder = mkdtempSync(join(tmpdir(), 'docker-registry-'));
+  const storage = options.storage ?? join(folder, 'storage');
+  const configuration = {
+    version: '0.1',
+    log: { level: 'info', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
+    http: {
+      addr: '127.0.0.1:0',
+      ...(options.tls && { tls: { certificate: options.tls.certFile, key: options.tls.keyFile } }),
+    },
+    ...(options.proxyOf && { proxy: { remoteurl: options.proxyOf } }),
+    ...(await authOf(options, folder)),
+  };
+  const file = join(folder, 'config.yml');
+  // JSON is YAML.
+  writeFileSync(file, JSON.stringify(configuration));
+  const child = spawn('docker-registry', ['serve', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const close = async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill();
+      await once(child, 'exit');
+    }
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    return { address: await listening(child), storage, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function authOf(options: DockerRegistryOptions, folder: string): Promise<object> {
+  if (options.htpasswd !== undefined) {
+    const path = join(folder, 'htpasswd');
+    const { username, password } = options.htpasswd;
+    writeFileSync(path, await tool('htpasswd', '-Bbn', username, password));
+    return { auth: { htpasswd: { realm: 'test', path } } };
+  }
+  if (options.token !== undefined) {
+    const { realm, service, issuer, certFile } = options.token;
+    return { auth: { token: { realm, service, issuer, rootcertbundle: certFile } } };
+  }
+  return {};
+}
+
+/** Its address, from its log; it chooses the port itself, so that no two tests meet. */
+function listening(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const said: string[] = [];
+    const fail = (): void =>
+      reject(new Error(`docker-registry does not start: ${said.slice(-5).join('\n')}`));
+    child.once('error', reject);
+    child.once('exit', fail);
+    createInterface({ input: child.stderr! }).on('line', (line) => {
+      said.push(line);
+      const address = /listening on (127\.0\.0\.1:\d+)/.exec(line)?.[1];
+      if (address === undefined) return;
+      child.off('exit', fail);
+      resolve(address);
+    });
+  });
+}
