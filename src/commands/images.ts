@@ -27,7 +27,7 @@ export default class Images extends OciCommand<typeof Images> {
         formatTable(
           [
             { title: 'NAME', flexible: true },
-            { title: 'TAG' },
+            { title: 'TAG', flexible: true },
             { title: 'DIGEST' },
             { title: 'CREATED' },
             { title: 'SIZE', align: 'right' },

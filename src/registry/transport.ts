@@ -116,6 +116,8 @@ export function createTransport(options: TransportOptions = {}): Transport {
         bodyTimeout: timeoutMs,
         highWaterMark: BODY_BUFFER_BYTES,
       });
+      // A body destroyed unread reports an abort to whoever listens, and must find somebody; its readers hear it too.
+      body.on('error', () => {});
       answered.add(url.host);
       tellWarnings(url, answer);
       return { status: statusCode, headers: answer, body, url };

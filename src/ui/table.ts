@@ -6,7 +6,7 @@ export interface Column {
   title: string;
   /** Numbers read best on the right. Default left. */
   align?: 'left' | 'right';
-  /** Gives way when the line is too long, and is cut with `…`. At most one column. */
+  /** Gives way when the line is too long, and is cut with `…`; of several the widest first. */
   flexible?: boolean;
 }
 
@@ -22,11 +22,11 @@ const GAP = '  ';
 export function formatTable(columns: Column[], rows: string[][], options: TableOptions): string[] {
   const cells = [columns.map((column) => column.title), ...rows.map((row) => row.map(printable))];
   const widths = columns.map((_, i) => Math.max(...cells.map((row) => displayWidth(row[i] ?? ''))));
-  const total = widths.reduce((sum, width) => sum + width, 0) + GAP.length * (columns.length - 1);
-  const flexible = columns.findIndex((column) => column.flexible);
-  if (flexible >= 0 && total > options.width) {
-    const title = columns[flexible]?.title.length ?? 0;
-    widths[flexible] = Math.max(title, 8, (widths[flexible] ?? 0) - (total - options.width));
+  let excess = widths.reduce((sum, width) => sum + width, GAP.length * (columns.length - 1)) - options.width;
+  for (; excess > 0; excess -= 1) {
+    const widest = widestFlexible(columns, widths);
+    if (widest === undefined) break;
+    widths[widest]! -= 1;
   }
   return cells.map((row) =>
     columns
@@ -34,6 +34,19 @@ export function formatTable(columns: Column[], rows: string[][], options: TableO
       .join(GAP)
       .trimEnd(),
   );
+}
+
+/** Nothing can be read in less. */
+const MIN_WIDTH = 8;
+
+/** The flexible column that has most to give; undefined when none has any more. */
+function widestFlexible(columns: Column[], widths: number[]): number | undefined {
+  let widest: number | undefined;
+  columns.forEach((column, i) => {
+    const width = widths[i] ?? 0;
+    if (column.flexible === true && width > MIN_WIDTH && width > (widths[widest ?? -1] ?? 0)) widest = i;
+  });
+  return widest;
 }
 
 /** `text` in at most `width` columns, the end replaced by `…` when it is longer. */

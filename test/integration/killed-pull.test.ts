@@ -12,7 +12,7 @@ import { type SlowProxy, startSlowProxy } from '../support/slow-proxy.ts';
 import { hasTools, skopeo } from '../support/tools.ts';
 
 const KILLS = 50;
-const BYTES_PER_SECOND = 25e6;
+const BYTES_PER_SECOND = 10e6;
 /** Most bytes that a pull gets before it is killed. */
 const REACH = 8e6;
 

@@ -1,4 +1,5 @@
 // A line of limited speed in front of a registry, that counts which bytes of which blob went over it.
+import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -51,7 +52,9 @@ export async function startSlowProxy(target: string, bytesPerSecond: number): Pr
       path: incoming.url,
       headers: incoming.headers,
     });
+    const gone = new AbortController();
     const end = () => {
+      gone.abort();
       upstream.destroy();
       outgoing.destroy();
     };
@@ -67,7 +70,7 @@ export async function startSlowProxy(target: string, bytesPerSecond: number): Pr
             const portion = chunk.subarray(at, at + PORTION);
             await turn(portion.length);
             if (outgoing.destroyed) return;
-            outgoing.write(portion);
+            if (!outgoing.write(portion)) await once(outgoing, 'drain', { signal: gone.signal });
             if (digest !== undefined) count(digest, portion.length);
           }
         }
