@@ -89,12 +89,12 @@ export function createTransport(options: TransportOptions = {}): Transport {
     request: HttpRequest,
     signal: AbortSignal,
   ): Promise<HttpResponse> {
+    if (request.onBehalfOf !== undefined) await refuseUnlessAllowed(url, request.onBehalfOf);
     if (url.protocol !== 'https:' && !plainHttpAllowed(url, policy) && !policy.insecure) {
       throw new OciError('TLS', `${request.what}: ${url.host}: plain HTTP refused`, {
         hint: 'use --plain-http if that host really has no HTTPS',
       });
     }
-    if (request.onBehalfOf !== undefined) await refuseUnlessAllowed(url, request.onBehalfOf);
     try {
       const {
         statusCode,

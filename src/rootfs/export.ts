@@ -1,5 +1,6 @@
-// The flattened image as one tar, streamed. Directories and everything without content come first, in order of their
-// names; then the files, layer by layer in the order they lie there, so that each layer is read once, front to back.
+// The flattened image as one tar, streamed: symlinks and devices in order of their names; then the files, layer by
+// layer in the order they lie there, so that each layer is read once, front to back; then the directories, children
+// first. GNU tar sets a directory's time when it leaves it and lost it to files that came later, so directories last.
 import { Readable } from 'node:stream';
 import { throwIfAborted } from '../errors.ts';
 import { padded } from '../layer/sparse.ts';
@@ -58,28 +59,28 @@ async function* inChunks(source: Generator<Buffer | undefined>, signal?: AbortSi
 /** The archive in order; undefined where there was work without output. */
 function* pieces(tree: Tree, layers: readonly LayerSource[]): Generator<Buffer | undefined> {
   const files = new Map<TreeNode, ExportedFile>();
-  yield* withoutContent(tree, files);
+  yield* specials(tree.root, files);
   const byLayer: ExportedFile[][] = layers.map(() => []);
   for (const file of files.values()) byLayer[file.inode.layer]?.push(file);
   for (const [index, exported] of byLayer.entries()) {
     if (exported.length > 0) yield* withContent(layers[index] as LayerSource, exported);
   }
+  yield* directories(tree.root, '');
+  if (tree.root.entry !== -1) yield tarHeader(entryOf(tree.root, './'));
   yield TAR_END;
 }
 
-/** Everything but regular files, which are gathered in `files`. */
-function* withoutContent(tree: Tree, files: Map<TreeNode, ExportedFile>): Generator<Buffer> {
-  /** First names of inodes that are no files: their further names are links to it. */
+/** Everything but directories and regular files; those are gathered in `files`. */
+function* specials(root: TreeNode, files: Map<TreeNode, ExportedFile>): Generator<Buffer> {
+  /** First names of inodes: their further names are links to it. */
   const firstNames = new Map<TreeNode, string>();
   function* below(directory: TreeNode, prefix: string): Generator<Buffer> {
     for (const [name, node] of sortedChildren(directory)) {
       const path = `${prefix}${name}`;
       const inode = inodeOf(node);
       const first = firstNames.get(inode);
-      if (node.kind === 'directory') {
-        yield tarHeader(entryOf(node, `${path}/`));
-        yield* below(node, `${path}/`);
-      } else if (node.kind === 'file') {
+      if (node.kind === 'directory') yield* below(node, `${path}/`);
+      else if (node.kind === 'file') {
         const known = files.get(inode);
         if (known === undefined) files.set(inode, { inode, names: [path] });
         else known.names.push(path);
@@ -89,8 +90,15 @@ function* withoutContent(tree: Tree, files: Map<TreeNode, ExportedFile>): Genera
       } else yield tarHeader(linkTo(first, inode, path));
     }
   }
-  if (tree.root.entry !== -1) yield tarHeader(entryOf(tree.root, './'));
-  yield* below(tree.root, '');
+  yield* below(root, '');
+}
+
+function* directories(directory: TreeNode, prefix: string): Generator<Buffer> {
+  for (const [name, node] of sortedChildren(directory)) {
+    if (node.kind !== 'directory') continue;
+    yield* directories(node, `${prefix}${name}/`);
+    yield tarHeader(entryOf(node, `${prefix}${name}/`));
+  }
 }
 
 /** The files of one layer in the order they lie there, each with its further names behind it. */

@@ -135,6 +135,14 @@ describe('pickChallenge', () => {
 });
 
 describe('insufficientScope', () => {
+  it('is the scope a registry says is lacking', () => {
+    const lacking = 'Bearer realm="r",scope="repository:a:pull",error="insufficient_scope"';
+    expect(insufficientScope(parseChallenges([lacking]))).toBe('repository:a:pull');
+    expect(
+      insufficientScope(parseChallenges([lacking.replace('insufficient_scope', 'invalid_token')])),
+    ).toBeUndefined();
+  });
+
   it.each(ofOp('retryOn401'))('corpus %s', (_id, { input, expect: expected }) => {
     expect(insufficientScope(parseChallenges(input))).toBe(expected.retry ? expected.scope : undefined);
   });

@@ -57,6 +57,16 @@ describe('Content-Length', () => {
 });
 
 describe('Warning', () => {
+  it.each([
+    ['299 - "this tag is \\"deprecated\\""', 'this tag is "deprecated"'],
+    ['299 - "x" "Tue, 24 Nov 2026 06:00:30 GMT"', 'x'],
+    ['199 - "miscellaneous"', undefined],
+    ['299 - "\u001b[31m"', undefined],
+    ['299 - ""', undefined],
+  ])('%j', (header, text) => {
+    expect(parseWarning(header)).toBe(text);
+  });
+
   it.each(named('Warning header'))('corpus %s', (_id, { headers, expect: expected }) => {
     expect(parseWarning(headers?.Warning?.[0] ?? '') ?? '').toBe(expected.text);
   });

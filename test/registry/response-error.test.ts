@@ -35,6 +35,16 @@ const cases = (corpusJson<{ cases: ResponseCase[] }>('auth/http-response-cases.j
 );
 
 describe('captured answers', () => {
+  it('Docker Hub says insufficient_scope of what does not exist or is private', async () => {
+    const challenge = 'Bearer realm="r",scope="repository:library/nope:pull",error="insufficient_scope"';
+    const error = await errorOf(answer(401, '', { 'www-authenticate': challenge }));
+    expect(error).toMatchObject({
+      code: 'UNAUTHORIZED',
+      message: 'example.com/app:1: does not exist or is private',
+      hint: expect.stringContaining('ocitool login example.com'),
+    });
+  });
+
   it.each(cases.map((entry) => [entry.id, entry] as const))(
     'corpus %s',
     async (_id, { response, expect: expected }) => {

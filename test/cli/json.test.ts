@@ -1,0 +1,153 @@
+// --json of every command against docs/schema.json, and the exit codes of the contract, with the real command line.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv } from 'ajv';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cli, runCli } from '../support/cli.ts';
+import { type ServedImage, serveImage } from '../support/served-image.ts';
+
+const schema = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../docs/schema.json'), 'utf8'),
+) as object;
+const ajv = new Ajv({ strict: false });
+ajv.addSchema(schema, 'schema');
+
+let served: ServedImage;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  served = await serveImage();
+  env = { OCITOOL_STORE: join(served.dir, 'store') };
+  await cli(['pull', served.name], { env });
+});
+afterAll(() => served.close());
+
+async function answer(definition: string, ...args: string[]): Promise<unknown> {
+  const stdout = await cli([...args, '--json'], { env });
+  const value: unknown = JSON.parse(stdout);
+  const valid = ajv.validate({ $ref: `schema#/definitions/${definition}` }, value);
+  expect(ajv.errors ?? []).toEqual([]);
+  expect(valid).toBe(true);
+  return value;
+}
+
+describe('answers fit their schemas', () => {
+  test('pull', async () => {
+    await answer('pull', 'pull', served.name);
+  });
+  test('digest, of the store and of the registry', async () => {
+    const [stored, remote] = [
+      await answer('digestAnswer', 'digest', served.name),
+      await answer('digestAnswer', 'digest', `docker://${served.name}`),
+    ];
+    expect(stored).toMatchObject({ digest: (remote as { digest: string }).digest });
+  });
+  test('manifest', async () => {
+    await answer('manifest', 'manifest', served.name);
+  });
+  test('inspect', async () => {
+    expect(await answer('inspect', 'inspect', served.name)).toMatchObject({
+      platforms: ['linux/amd64', 'linux/arm64/v8'],
+    });
+  });
+  test('layers, before and after they were read', async () => {
+    const before = await answer('layers', 'layers', `docker://${served.name}`);
+    const after = (await answer('layers', 'layers', '--read', served.name)) as typeof before & {
+      total: object;
+    };
+    expect(after.total).toHaveProperty('unpackedSize');
+  });
+  test('tags', async () => {
+    const repository = served.name.slice(0, served.name.lastIndexOf(':'));
+    expect(await answer('tags', 'tags', repository)).toMatchObject({
+      tags: ['2.1-aspnetcore-runtime-alpine'],
+    });
+  });
+  test('images', async () => {
+    expect(await answer('images', 'images')).toHaveLength(1);
+  });
+  test('unpack', async () => {
+    await answer('unpack', 'unpack', served.name, join(served.dir, 'rootfs'));
+    expect(existsSync(join(served.dir, 'rootfs/usr/share/dotnet'))).toBe(true);
+  });
+  test('export', async () => {
+    await answer('export', 'export', served.name, '-o', join(served.dir, 'rootfs.tar'));
+  });
+  test('ls', async () => {
+    await answer('ls', 'ls', '--recursive', served.name, '/bin');
+  });
+  test('check, df, version', async () => {
+    await answer('check', 'check');
+    await answer('df', 'df');
+    await answer('version', 'version');
+  });
+});
+
+describe('failures', () => {
+  const wrong: [what: string, args: () => string[], exit: number, code: string][] = [
+    ['a name that is not one', () => ['pull', 'No/Such'], 2, 'INVALID_REFERENCE'],
+    ['an unknown command', () => ['frob'], 2, 'USAGE'],
+    ['an unknown flag', () => ['images', '--frob'], 2, 'USAGE'],
+    ['a missing argument', () => ['pull'], 2, 'USAGE'],
+    ['a wrong platform', () => ['pull', served.name, '--platform', 'nonsense'], 2, 'INVALID_PLATFORM'],
+    ['no such tag', () => ['pull', served.name.replace('2.1-asp', '2.2-asp')], 3, 'IMAGE_NOT_FOUND'],
+    ['no such platform', () => ['pull', served.name, '--platform', 'linux/s390x'], 3, 'PLATFORM_NOT_FOUND'],
+    ['no such path', () => ['cat', served.name, '/nope'], 3, 'PATH_NOT_FOUND'],
+    ['no such archive', () => ['inspect', 'oci-archive:/nonexistent.tar'], 3, 'PATH_NOT_FOUND'],
+    ['a refused connection', () => ['pull', '127.0.0.1:1/a/b'], 5, 'NETWORK'],
+    [
+      'a destination with something in it',
+      () => ['unpack', served.name, served.dir],
+      1,
+      'DESTINATION_NOT_EMPTY',
+    ],
+  ];
+  test.each(wrong)('%s', async (_, args, exit, code) => {
+    const { code: status, stdout } = await runCli([...args(), '--json'], { env });
+    const value = JSON.parse(stdout) as { error: { code: string } };
+    expect(ajv.validate({ $ref: 'schema#/definitions/error' }, value)).toBe(true);
+    expect({ status, code: value.error.code }).toEqual({ status: exit, code });
+  });
+
+  test('for people: one line and a hint on stderr, nothing on stdout, no stack', async () => {
+    const { stdout, stderr } = await runCli(['pull', served.name.replace('2.1-asp', '2.2-asp')], { env });
+    expect(stdout).toBe('');
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^error: .*2\.2-aspnetcore-runtime-alpine/),
+      expect.stringMatching(/^hint: .*2\.1-aspnetcore-runtime-alpine/),
+    ]);
+  });
+
+  test('something that is no layer', async () => {
+    const layout = join(served.dir, 'bad');
+    mkdirSync(layout);
+    writeFileSync(join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    writeFileSync(
+      join(layout, 'index.json'),
+      '{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:../x","size":1}]}',
+    );
+    const { code } = await runCli(['inspect', `oci:${layout}`], { env });
+    expect(code).toBe(6);
+  });
+});
+
+test('a reader that leaves early is no failure', async () => {
+  const { spawnSync } = await import('node:child_process');
+  const bin = join(import.meta.dirname, '../../bin/ocitool.js');
+  const { stdout, stderr } = spawnSync(
+    'bash',
+    [
+      '-c',
+      `"$0" "$1" export "$2" | head -c 10 >/dev/null; echo "\${PIPESTATUS[0]}"`,
+      process.execPath,
+      bin,
+      served.name,
+    ],
+    {
+      encoding: 'utf8',
+      env: { ...process.env, ...env },
+    },
+  );
+  expect(stderr).toBe('');
+  expect(stdout).toBe('0\n');
+});
