@@ -61,7 +61,7 @@ function fit(images: BoxImage[], tag: string): BoxImage[] {
   const wanted = canonical(tag);
   const tests: ((name: string) => boolean)[] = [
     (name) => name === tag,
-    (name) => wanted !== undefined && !isBareTag(name) && canonical(name) === wanted,
+    (name) => wanted !== undefined && canonical(name) === wanted,
     (name) => !isBareTag(name) && name.endsWith(`:${tag}`),
   ];
   for (const test of tests) {

@@ -10,6 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { abortError, fileError, isOciError, OciError, systemCode } from '../errors.ts';
 import { type Compression, sniff } from './sniff.ts';
+import { cutZstdFrames } from './zstd-frames.ts';
 
 /** A bomb grows more than this many times and past this many bytes; images pack three- to tenfold. */
 const MAX_RATIO = 200;
@@ -69,8 +70,9 @@ async function unpackTo(file: string, path: string, signal?: AbortSignal): Promi
     });
     const options = signal === undefined ? {} : { signal };
     const output = createWriteStream(path, { mode: 0o600, flags: 'wx', highWaterMark: CHUNK });
-    const stages = compression === undefined ? [guard] : [decompressor(compression, file), guard];
-    await pipeline([Readable.from(bytes(), { objectMode: false }), ...stages, output], options);
+    const plain = compression === undefined ? [] : [decompressor(compression, file)];
+    const packed = compression === 'zstd' ? cutZstdFrames(bytes()) : bytes();
+    await pipeline([Readable.from(packed), ...plain, guard, output], options);
   } finally {
     source.destroy();
   }

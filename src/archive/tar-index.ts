@@ -57,6 +57,8 @@ function readMembers(fd: number, end: number, label: string): Map<string, Member
     position += BLOCK;
     const size = header.size ?? 0;
     const data = position;
+    if (header.size === undefined && isFile(header))
+      throw invalid(label, `${header.path ?? 'a file'} has no size`);
     if (!Number.isSafeInteger(size) || size > end - data) {
       throw invalid(label, `${header.path ?? 'a file'} says it has ${size} bytes, more than the archive`);
     }
@@ -82,12 +84,16 @@ function readMembers(fd: number, end: number, label: string): Map<string, Member
       case 'OldFile':
       case 'ContiguousFile':
         // A later file of the same name replaces an earlier one, as in an extracted archive.
-        members.set(memberPath(longPath ?? header.path, label), { kind: 'file', offset: data, size });
+        members.set(memberPath(longPath ?? extended?.path ?? header.path, label), {
+          kind: 'file',
+          offset: data,
+          size,
+        });
         break;
       case 'Link':
       case 'SymbolicLink': {
-        const path = memberPath(longPath ?? header.path, label);
-        const target = longLink ?? header.linkpath ?? '';
+        const path = memberPath(longPath ?? extended?.path ?? header.path, label);
+        const target = longLink ?? extended?.linkpath ?? header.linkpath ?? '';
         const from = header.type === 'SymbolicLink' ? posix.dirname(path) : '';
         members.set(path, { kind: 'link', target: memberPath(posix.join(from, target), label) });
         break;
@@ -99,6 +105,10 @@ function readMembers(fd: number, end: number, label: string): Map<string, Member
     longLink = undefined;
   }
   return members;
+}
+
+function isFile(header: Header): boolean {
+  return header.type === 'File' || header.type === 'OldFile' || header.type === 'ContiguousFile';
 }
 
 function decode(block: Buffer, extended: Pax | undefined, label: string, position: number): Header {

@@ -27,11 +27,23 @@ export function tarHeader(entry: TarEntry): Buffer {
   if (records.length === 0) return header;
   const body = Buffer.alloc(padded(records.length));
   records.copy(body);
-  const pax: TarEntry = { ...entry, path: `PaxHeaders/${entry.path.slice(-80)}`, link: '', mode: 0o644, uid: 0, gid: 0, mtime: 0 };
+  const pax: TarEntry = {
+    ...entry,
+    path: `PaxHeaders/${entry.path.slice(-80)}`,
+    link: '',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    mtime: 0,
+  };
   return Buffer.concat([ustarHeader(pax, 'x', records.length), body, header]);
 }
 
-function ustarHeader({ path, link, mode, uid, gid, mtime, major, minor }: TarEntry, type: string, size: number): Buffer {
+function ustarHeader(
+  { path, link, mode, uid, gid, mtime, major, minor }: TarEntry,
+  type: string,
+  size: number,
+): Buffer {
   const block = Buffer.alloc(BLOCK);
   block.write(path.slice(0, 100), 0, 'latin1');
   octal(block, 100, 7, mode);
@@ -88,7 +100,9 @@ function paxRecord(key: string, value: Uint8Array): Buffer {
 export function paxTimeText(seconds: number, nanos: number): string {
   const negative = seconds < 0;
   const whole = negative && nanos > 0 ? -seconds - 1 : Math.abs(seconds);
-  const fraction = String(negative && nanos > 0 ? 1_000_000_000 - nanos : nanos).padStart(9, '0').replace(/0+$/, '');
+  const fraction = String(negative && nanos > 0 ? 1_000_000_000 - nanos : nanos)
+    .padStart(9, '0')
+    .replace(/0+$/, '');
   return `${negative ? '-' : ''}${whole}${fraction === '' ? '' : `.${fraction}`}`;
 }
 

@@ -1,5 +1,6 @@
 // Answers a registry's challenges: which scheme, which credential, which scopes, and how long a token is kept.
 import { OciError } from '../errors.ts';
+import { discard } from './body.ts';
 import { type Challenge, insufficientScope, parseChallenges, pickChallenge } from './challenge.ts';
 import type { CredentialSource } from './credentials.ts';
 import { type Authorizer, headerValues, type ResponseHeaders } from './http.ts';
@@ -98,7 +99,7 @@ export function createAuth(
   async function ping(): Promise<Challenge[]> {
     const origin = await transport.origin(registry);
     const response = await transport.request({ method: 'GET', url: `${origin.origin}/v2/`, what: registry });
-    await response.body.dump();
+    await discard(response);
     return parseChallenges(headerValues(response.headers, 'www-authenticate'));
   }
 

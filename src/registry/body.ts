@@ -3,6 +3,10 @@ import { OciError } from '../errors.ts';
 import type { HttpResponse } from './http.ts';
 import { networkError } from './network-error.ts';
 
+const DISCARD_BYTES = 64 * 1024;
+/** A connection that is slower than this is not worth keeping. */
+const DISCARD_MS = 3000;
+
 /** All bytes of the body. Throws REGISTRY_ERROR beyond `limit` bytes, NETWORK or TIMEOUT when it breaks off. */
 export async function readBytes(response: HttpResponse, limit: number, what: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -26,4 +30,9 @@ export async function readBytes(response: HttpResponse, limit: number, what: str
 /** The body as text. Throws as `readBytes` does. */
 export async function readText(response: HttpResponse, limit: number, what: string): Promise<string> {
   return (await readBytes(response, limit, what)).toString('utf8');
+}
+
+/** Lets go of a body nobody reads. A short one is read to its end, so that its connection can be used again. */
+export async function discard(response: HttpResponse): Promise<void> {
+  await response.body.dump({ limit: DISCARD_BYTES, signal: AbortSignal.timeout(DISCARD_MS) }).catch(() => {});
 }

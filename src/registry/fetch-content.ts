@@ -4,6 +4,7 @@ import { OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { isIndexType, isManifestType, isSchema1Type, MANIFEST_ACCEPT } from '../manifest/media-types.ts';
 import type { FetchOptions } from '../place/place.ts';
+import { discard } from './body.ts';
 import { parseContentLength, parseContentRange } from './content-range.ts';
 import { type HttpResponse, header } from './http.ts';
 import { type OpenedBody, resumingBody } from './resuming-body.ts';
@@ -50,7 +51,7 @@ async function openAt(
     });
   const response = await ask(rangeFrom(offset));
   if (response.status === 404 && (descriptor.urls?.length ?? 0) > 0) {
-    await response.body.dump();
+    await discard(response);
     return await openForeign(session, descriptor, offset, signal);
   }
   const opened = accept(response, descriptor, offset);

@@ -2,6 +2,7 @@
 // followed by hand, because what may go where differs at each hop.
 import { OciError } from '../errors.ts';
 import { addressKind } from './address.ts';
+import { discard } from './body.ts';
 import { type HttpRequest, type HttpResponse, header } from './http.ts';
 
 const MAX_REDIRECTS = 10;
@@ -47,12 +48,12 @@ export async function follow(
           throw error;
         });
       if (!again) return response;
-      await response.body.dump();
+      await discard(response);
       continue;
     }
     const next = redirectTarget(request, response);
     if (next === undefined) return response;
-    await response.body.dump();
+    await discard(response);
     redirects += 1;
     if (redirects > MAX_REDIRECTS) {
       throw new OciError('REGISTRY_ERROR', `${request.what}: more than ${MAX_REDIRECTS} redirects`);

@@ -1,6 +1,7 @@
 // Whether a registry accepts a credential, asked before it is kept.
 import { OciError } from '../errors.ts';
 import { createAuth } from './authorizer.ts';
+import { discard } from './body.ts';
 import type { Credential } from './credentials.ts';
 import { responseError } from './response-error.ts';
 import type { Transport } from './transport.ts';
@@ -25,12 +26,12 @@ export async function checkLogin(
     signal: options.signal,
   });
   if (response.status === 401) {
-    await response.body.dump();
+    await discard(response);
     throw new OciError('UNAUTHORIZED', `${registry}: the user name or password was refused`, {
       hint: 'some registries want an access token in place of the password',
     });
   }
   if (response.status !== 200)
     throw await responseError(response, { what: registry, registry, kind: 'ping' });
-  await response.body.dump();
+  await discard(response);
 }

@@ -12,7 +12,7 @@ import {
 import type { ResolveOptions } from '../place/place.ts';
 import { algorithmOf, type Digest, digestOf, isDigest } from '../reference/digest.ts';
 import { formatReference, type Reference } from '../reference/reference.ts';
-import { readBytes } from './body.ts';
+import { discard, readBytes } from './body.ts';
 import { parseContentLength } from './content-range.ts';
 import { type HttpResponse, header } from './http.ts';
 import { nearTags } from './near-tags.ts';
@@ -51,7 +51,7 @@ export async function resolveManifest(
     if (descriptor === undefined && isFinal(response.status)) {
       throw await notResolved(session, response, reference, signal);
     }
-    await response.body.dump();
+    await discard(response);
     if (descriptor !== undefined) return { descriptor };
     // A HEAD may be answered 405, 403 or 404 (a GET has the reason), or 200 without digest, length or type.
   }

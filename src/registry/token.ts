@@ -1,6 +1,6 @@
 // Asks a token server for a bearer token (distribution spec/auth/token and auth/oauth).
 import { OciError } from '../errors.ts';
-import { readText } from './body.ts';
+import { discard, readText } from './body.ts';
 import type { Credential } from './credentials.ts';
 import type { HttpResponse } from './http.ts';
 import { asRecord, parseJson } from './json.ts';
@@ -41,7 +41,7 @@ export async function fetchToken(transport: Transport, request: TokenRequest): P
   if (request.credential?.type === 'refresh') {
     const response = await postRefreshToken(transport, realm, request, request.credential.refreshToken);
     if (!NO_OAUTH2.has(response.status)) return await readToken(response, request);
-    await response.body.dump();
+    await discard(response);
   }
   return await readToken(await getToken(transport, realm, request), request);
 }

@@ -4,6 +4,7 @@ import { abortError, isOciError, OciError } from '../errors.ts';
 import type { OnProgress } from '../place/progress.ts';
 import { apiHost, isLoopbackRegistry } from '../reference/registry-host.ts';
 import { addressKind } from './address.ts';
+import { discard } from './body.ts';
 import { createDispatchers, registryKinds } from './dispatchers.ts';
 import { follow, plainHttpAllowed } from './follow.ts';
 import { type HttpRequest, type HttpResponse, header, headerValues, type ResponseHeaders } from './http.ts';
@@ -151,7 +152,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
       let retryAfterMs: number | undefined;
       if (!isOciError(outcome)) {
         retryAfterMs = parseRetryAfter(header(outcome.headers, 'retry-after'));
-        await outcome.body.dump();
+        await discard(outcome);
       }
       const delayMs = retryDelay(retry, attempt, retryAfterMs);
       onProgress({ type: 'retrying', what: request.what, reason, attempt, delayMs });
@@ -180,7 +181,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
     const ping = { method: 'GET', url: `${secure.origin}/v2/`, what: host } satisfies HttpRequest;
     try {
       const response = await exchange(new URL(ping.url), {}, ping, closing.signal);
-      await response.body.dump();
+      await discard(response);
       return secure;
     } catch (error) {
       const refused = isOciError(error) && isUnreachable(error) && secure.port === '';

@@ -28,11 +28,17 @@ export function exportTree(
   layers: readonly LayerSource[],
   options: { signal?: AbortSignal | undefined } = {},
 ): Readable {
-  return Readable.from(inChunks(pieces(tree, layers), options.signal), { objectMode: false, highWaterMark: CHUNK });
+  return Readable.from(inChunks(pieces(tree, layers), options.signal), {
+    objectMode: false,
+    highWaterMark: CHUNK,
+  });
 }
 
 /** Gathers small pieces, for a stream's every chunk costs the same, and copies, for pieces are views of a slab. */
-async function* inChunks(source: Generator<Buffer | undefined>, signal?: AbortSignal): AsyncGenerator<Buffer> {
+async function* inChunks(
+  source: Generator<Buffer | undefined>,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer> {
   let chunk = Buffer.allocUnsafe(CHUNK);
   let filled = 0;
   for (const piece of source) {
@@ -119,8 +125,25 @@ function* withContent(source: LayerSource, files: ExportedFile[]): Generator<Buf
   }
 }
 
-function entryOf({ kind, mode, uid, gid, mtime, mtimeNanos, size, target, major, minor, xattrs }: TreeNode, path: string): TarEntry {
-  return { kind, path, link: target, mode, uid, gid, mtime, mtimeNanos, size, major, minor, xattrs, sparse: undefined };
+function entryOf(
+  { kind, mode, uid, gid, mtime, mtimeNanos, size, target, major, minor, xattrs }: TreeNode,
+  path: string,
+): TarEntry {
+  return {
+    kind,
+    path,
+    link: target,
+    mode,
+    uid,
+    gid,
+    mtime,
+    mtimeNanos,
+    size,
+    major,
+    minor,
+    xattrs,
+    sparse: undefined,
+  };
 }
 
 function linkTo(first: string, inode: TreeNode, path: string): TarEntry {

@@ -4,7 +4,7 @@ import { OciError, throwIfAborted } from '../errors.ts';
 import type { LayerSource } from './layer-source.ts';
 import { nearestName } from './nearest-name.ts';
 import { breathe, reopenLayer } from './reopen-layer.ts';
-import { bytesOf, inodeOf, sortedChildren, textOf, type Tree, type TreeNode } from './tree.ts';
+import { bytesOf, inodeOf, sortedChildren, type Tree, type TreeNode, textOf } from './tree.ts';
 
 /** One line of a listing. */
 export interface ListedNode {
@@ -24,7 +24,11 @@ export function lookUp(tree: Tree, path: string, options: { noFollow?: boolean }
   const stack: Array<{ name: string; node: TreeNode }> = [{ name: '', node: tree.root }];
   const ahead = bytesOf(path).split('/').reverse();
   let followed = 0;
-  const here = (): string => `/${stack.slice(1).map(({ name }) => name).join('/')}`;
+  const here = (): string =>
+    `/${stack
+      .slice(1)
+      .map(({ name }) => name)
+      .join('/')}`;
   for (let name = ahead.pop(); name !== undefined; name = ahead.pop()) {
     if (name === '' || name === '.') continue;
     if (name === '..') {
@@ -55,7 +59,10 @@ function notFound(path: string, at: string, parent: TreeNode, name: string): Oci
   const near = nearestName(textOf(name), [...(parent.children?.keys() ?? [])].map(textOf));
   const directory = at === '/' ? '' : at;
   return new OciError('PATH_NOT_FOUND', message, {
-    hint: near === undefined ? `${at} is there; list it to see what it holds` : `did you mean ${directory}/${near}?`,
+    hint:
+      near === undefined
+        ? `${at} is there; list it to see what it holds`
+        : `did you mean ${directory}/${near}?`,
   });
 }
 
@@ -63,7 +70,11 @@ function notFound(path: string, at: string, parent: TreeNode, name: string): Oci
  * The children of the directory at `path`, sorted by name; with `recursive` everything below, parents first.
  * A path that is not a directory lists itself. Throws PATH_NOT_FOUND.
  */
-export function listTree(tree: Tree, path = '/', options: { recursive?: boolean } = {}): Iterable<ListedNode> {
+export function listTree(
+  tree: Tree,
+  path = '/',
+  options: { recursive?: boolean } = {},
+): Iterable<ListedNode> {
   const start = lookUp(tree, path);
   if (start.node.kind !== 'directory') return [start];
   return below(start.node, start.path === '/' ? '' : start.path, options.recursive ?? false);
@@ -89,13 +100,18 @@ export function readFile(
   options: { signal?: AbortSignal | undefined } = {},
 ): Readable {
   const { node } = lookUp(tree, path);
-  if (node.kind !== 'file') throw new OciError('UNSUPPORTED', `${path}: is a ${node.kind}, not a regular file`);
+  if (node.kind !== 'file')
+    throw new OciError('UNSUPPORTED', `${path}: is a ${node.kind}, not a regular file`);
   const inode = inodeOf(node);
   const bytes = contentOf(layers[inode.layer] as LayerSource, inode, options.signal);
   return Readable.from(bytes, { objectMode: false, highWaterMark: 1024 * 1024 });
 }
 
-async function* contentOf(source: LayerSource, inode: TreeNode, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+async function* contentOf(
+  source: LayerSource,
+  inode: TreeNode,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer> {
   throwIfAborted(signal);
   const layer = reopenLayer(source);
   try {

@@ -39,7 +39,8 @@ export function reopenLayer(source: LayerSource): ReopenedLayer {
         const entry = tar.next();
         index++;
         if (entry === undefined) throw changed(source);
-        if (index === node.entry && (entry.kind !== 'file' || entry.size !== node.size)) throw changed(source);
+        if (index === node.entry && (entry.kind !== 'file' || entry.size !== node.size))
+          throw changed(source);
         if (slabsRead !== before) yield;
       }
     },
@@ -61,7 +62,10 @@ export function reopenLayer(source: LayerSource): ReopenedLayer {
 }
 
 function changed({ descriptor }: LayerSource): OciError {
-  return new OciError('LAYER_INVALID', `layer ${descriptor.digest} is not what it was when its files were listed`);
+  return new OciError(
+    'LAYER_INVALID',
+    `layer ${descriptor.digest} is not what it was when its files were listed`,
+  );
 }
 
 /** Lets timers, signals and other streams have their turn. */

@@ -24,6 +24,7 @@ export function createBars(screen: Screen, paint: Paint): Reporter {
   let drawn = 0;
   let timer: NodeJS.Timeout | undefined;
   let cursorHidden = false;
+  let closed = false;
 
   function erase(): string {
     const up = drawn > 0 ? `\u001b[${drawn}A` : '';
@@ -59,16 +60,15 @@ export function createBars(screen: Screen, paint: Paint): Reporter {
       screen.write(`${erase()}${paint.yellow('warning:')} ${printable(event.message)}\n`);
     }
     state.apply(event, performance.now());
-    if (state.transfers.size > 0) timer ??= setTimeout(draw, FRAME_MS);
+    if (state.transfers.size > 0 && !closed) timer ??= setTimeout(draw, FRAME_MS);
   }
 
   function close(): void {
     clearTimeout(timer);
+    if (closed) return;
+    closed = true;
     if (state.transfers.size > 0) draw();
-    clearTimeout(timer);
     if (cursorHidden) screen.write(SHOW_CURSOR);
-    cursorHidden = false;
-    drawn = 0;
   }
 
   return { onProgress, close };

@@ -53,7 +53,7 @@ it('names with NULs, dots and slashes, which stay inside', () => {
 });
 
 it('a path of a million characters', async () => {
-  await expect(openArchive(writeTar([{ path: 'x/'.repeat(400_000), content: '' }]))).rejects.toMatchObject({
+  await expect(openArchive(writeTar([{ path: 'x'.repeat(800_000), content: '' }]))).rejects.toMatchObject({
     code: 'LIMIT_EXCEEDED',
   });
 });

@@ -43,8 +43,10 @@ export function writeScratch(bytes: Uint8Array, name = 'image.tar'): string {
 function entryBlocks(entry: TarEntry): Buffer {
   const content = Buffer.from(entry.content ?? '');
   const link = entry.symlink ?? entry.hardlink;
+  const needsPax = entry.path.length > 100;
   const header = new Header({
-    path: entry.path,
+    // What a reader without PAX would see.
+    path: needsPax ? entry.path.slice(0, 90) : entry.path,
     mode: 0o644,
     size: entry.size ?? content.length,
     type: entry.symlink !== undefined ? 'SymbolicLink' : entry.hardlink !== undefined ? 'Link' : 'File',
@@ -52,11 +54,9 @@ function entryBlocks(entry: TarEntry): Buffer {
     ...(link !== undefined && { linkpath: link }),
   });
   const block = Buffer.alloc(512);
-  const needsPax = header.encode(block);
-  const pax = needsPax
-    ? new Pax({ path: entry.path, ...(link !== undefined && { linkpath: link }) }).encode()
-    : [];
-  return Buffer.concat([...(needsPax ? [pax as Buffer] : []), block, content, padding(content.length)]);
+  header.encode(block);
+  const pax = needsPax ? new Pax({ path: entry.path }).encode() : Buffer.alloc(0);
+  return Buffer.concat([pax, block, content, padding(content.length)]);
 }
 
 function padding(length: number): Buffer {

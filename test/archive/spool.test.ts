@@ -47,6 +47,7 @@ it('reads gzip of several members', () =>
 it('reads zstd', () => expectImage(writeScratch(zstdCompressSync(tar))));
 
 it('reads zstd of several frames', () =>
+  // Node's own decoder ends after the first of two frames in one chunk.
   expectImage(
     writeScratch(
       Buffer.concat([zstdCompressSync(tar.subarray(0, 700)), zstdCompressSync(tar.subarray(700))]),
@@ -68,8 +69,9 @@ it('reads a pipe', async () => {
 });
 
 it('does not spool what is not compressed', async () => {
+  const file = writeScratch(tar);
   const tmp = ownTmp();
-  const archive = await openArchive(writeScratch(tar));
+  const archive = await openArchive(file);
   expect(readdirSync(tmp)).toEqual([]);
   await archive.close();
 });

@@ -8,8 +8,9 @@ const RANKS = [
   ['manifest'],
   ['place'],
   ['registry', 'blobstore', 'archive', 'layer'],
-  ['copy', 'rootfs', 'serve', 'ui'],
+  ['copy', 'rootfs', 'serve'],
   ['client'],
+  ['ui'],
   ['index.ts', 'cli'],
   ['commands'],
 ];

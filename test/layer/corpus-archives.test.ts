@@ -8,8 +8,8 @@ import { inflate } from '../../src/layer/inflate.ts';
 import { layerLimits } from '../../src/layer/limits.ts';
 import type { TarEntry } from '../../src/layer/tar-entry.ts';
 import { readTar, type TarReader } from '../../src/layer/tar-reader.ts';
-import { corpus, corpusJson } from '../support/corpora.ts';
 import { bytesSource } from '../support/bytes-source.ts';
+import { corpus, corpusJson } from '../support/corpora.ts';
 
 interface Expected {
   name: string;
@@ -71,7 +71,9 @@ function read(path: string): Array<{ entry: TarEntry; sha256: string | undefined
 function mtimeOf({ mtime, mtimeNanos }: TarEntry): string {
   const total = BigInt(mtime) * 1_000_000_000n + BigInt(mtimeNanos);
   const magnitude = total < 0n ? -total : total;
-  const fraction = String(magnitude % 1_000_000_000n).padStart(9, '0').replace(/0+$/, '');
+  const fraction = String(magnitude % 1_000_000_000n)
+    .padStart(9, '0')
+    .replace(/0+$/, '');
   return `${total < 0n ? '-' : ''}${magnitude / 1_000_000_000n}${fraction === '' ? '' : `.${fraction}`}`;
 }
 
@@ -119,10 +121,13 @@ describe.skipIf(folder === undefined)('archives of other suites', () => {
   it.each(readable.map((c) => [c.file, c] as const))('%s', (file, c) => {
     const path = join(folder as string, file);
     const stated = c.agreed ? undefined : c.statedBySource;
-    const fails = c.expect?.ok === false || (stated !== undefined && (stated.error ?? stated.note?.includes('error')));
+    const fails =
+      c.expect?.ok === false || (stated !== undefined && (stated.error ?? stated.note?.includes('error')));
     if (fails) {
       expect(() => read(path)).toThrow(
-        expect.toSatisfy((error: unknown) => isOciError(error, 'LAYER_INVALID') || isOciError(error, 'LIMIT_EXCEEDED')),
+        expect.toSatisfy(
+          (error: unknown) => isOciError(error, 'LAYER_INVALID') || isOciError(error, 'LIMIT_EXCEEDED'),
+        ),
       );
       return;
     }

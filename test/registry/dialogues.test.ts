@@ -7,6 +7,7 @@ import { readVerified } from '../../src/place/verify.ts';
 import type { Digest } from '../../src/reference/digest.ts';
 import { parseReference } from '../../src/reference/reference.ts';
 import { createAuth } from '../../src/registry/authorizer.ts';
+import { discard } from '../../src/registry/body.ts';
 import type { Credential } from '../../src/registry/credentials.ts';
 import { openRepository, type Repository } from '../../src/registry/repository.ts';
 import { createTransport, type Transport } from '../../src/registry/transport.ts';
@@ -584,7 +585,9 @@ describe.skipIf(dialogues === undefined)('recorded dialogues', () => {
     const acr = 'https://myregistry.azurecr.io';
     const path = new URL(challenge.request.url).pathname;
     const filled = (text = ''): string => text.replaceAll(/\{([A-Z_]+)\}/g, '$1');
-    anonymous(acr).get(path).reply(401, challenge.response.body, challenge.response.headers);
+    // Its authors shortened the body, not its length.
+    const { 'Content-Length': _length, ...headers } = challenge.response.headers;
+    anonymous(acr).get(path).reply(401, challenge.response.body, headers);
     const form = Object.fromEntries(new URLSearchParams(filled(token.request.body)));
     anonymous(acr)
       .post('/oauth2/token', { ...form, client_id: 'ocitool' })
@@ -601,6 +604,6 @@ describe.skipIf(dialogues === undefined)('recorded dialogues', () => {
       authorizer: auth.for(['repository:library/hello-world:metadata_read']),
     });
     expect(response.status).toBe(200);
-    await response.body.dump();
+    await discard(response);
   });
 });

@@ -34,14 +34,31 @@ const metadata = fc.record({
   gid: fc.constantFrom(0, 0, 50),
   mtime: fc.integer({ min: 1, max: 2_000_000_000 }),
 });
-const parent = fc.oneof(fc.constant(''), path.map((p) => `${p}/`));
+const parent = fc.oneof(
+  fc.constant(''),
+  path.map((p) => `${p}/`),
+);
 const member: fc.Arbitrary<Member> = fc.oneof(
-  { weight: 5, arbitrary: fc.tuple(path, fc.string({ maxLength: 8 }), metadata).map(([p, content, m]) => ({ name: p, content, ...m })) },
+  {
+    weight: 5,
+    arbitrary: fc
+      .tuple(path, fc.string({ maxLength: 8 }), metadata)
+      .map(([p, content, m]) => ({ name: p, content, ...m })),
+  },
   { weight: 4, arbitrary: fc.tuple(path, metadata).map(([p, m]) => ({ name: `${p}/`, type: '5', ...m })) },
-  { weight: 2, arbitrary: fc.tuple(path, target, metadata).map(([p, link, m]) => ({ name: p, type: '2', link, ...m })) },
-  { weight: 2, arbitrary: fc.tuple(path, path, metadata).map(([p, link, m]) => ({ name: p, type: '1', link, ...m })) },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(path, target, metadata).map(([p, link, m]) => ({ name: p, type: '2', link, ...m })),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(path, path, metadata).map(([p, link, m]) => ({ name: p, type: '1', link, ...m })),
+  },
   { weight: 1, arbitrary: fc.tuple(path, metadata).map(([p, m]) => ({ name: p, type: '6', ...m })) },
-  { weight: 2, arbitrary: fc.tuple(parent, name, metadata).map(([p, n, m]) => ({ name: `${p}.wh.${n}`, ...m })) },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(parent, name, metadata).map(([p, n, m]) => ({ name: `${p}.wh.${n}`, ...m })),
+  },
   { weight: 1, arbitrary: fc.tuple(parent, metadata).map(([p, m]) => ({ name: `${p}.wh..wh..opq`, ...m })) },
 );
 // A broken hard link ends a stack early; most stacks have none, so that whole trees are compared as well.
@@ -66,7 +83,14 @@ function engine(stackOfMembers: Member[][]): Map<string, Seen> | undefined {
     const stages = sources.map((_, index) => join(work, String(index)));
     const results = sources.map(({ descriptor, location }, index) =>
       readLayer(
-        { descriptor, location, diffId: undefined, limits: layerLimits(), verifyBlob: true, stage: stages[index] },
+        {
+          descriptor,
+          location,
+          diffId: undefined,
+          limits: layerLimits(),
+          verifyBlob: true,
+          stage: stages[index],
+        },
         () => {},
       ),
     );
