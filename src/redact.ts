@@ -8,9 +8,12 @@ const SECRET_PARAMETER =
 const SECRET_FIELD =
   /("(?:password|identitytoken|registrytoken|auth|token|access_token|refresh_token|Secret)"\s*:\s*")[^"]*/gi;
 
-/** `text` with every secret replaced by `***`. */
+/** Messages are lines, not documents: what is longer came from outside, and the patterns would take ages over it. */
+const MAX_LENGTH = 10_000;
+
+/** `text` with every secret replaced by `***`; cut when it is very long. */
 export function redact(text: string): string {
-  return text
+  return (text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text)
     .replace(URL_USERINFO, '$1***@')
     .replace(AUTHORIZATION, '$1 ***')
     .replace(SECRET_PARAMETER, '$1***')

@@ -48,7 +48,7 @@ export function placeTree(
     }),
   );
   decideFates(tree.root, results, stages, linked);
-  results.forEach((result, layer) => clearStage(result, stages[layer] as LayerStage));
+  for (const [layer, stage] of stages.entries()) clearStage(results[layer] as LayerResult, stage);
 
   const isAtHome = (node: TreeNode): boolean =>
     node.origin === undefined && stages[node.layer]?.fates[node.entry] === AT_HOME;

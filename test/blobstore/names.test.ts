@@ -108,6 +108,14 @@ it('goes on from its database when another tool damaged index.json', async () =>
   expect(JSON.parse(readFileSync(join(dir, 'index.json'), 'utf8')).manifests).toHaveLength(2);
 });
 
+it('sweeps up what a process left that was killed while it wrote index.json', async () => {
+  const { dir, store, image } = await storeWithAlpine();
+  const left = join(dir, 'index.json.4711-0123456789ab.tmp');
+  writeFileSync(left, '{"schemaVersion":2,"mani');
+  await store.tag(image, parseReference('other'));
+  expect(existsSync(left)).toBe(false);
+});
+
 it('says what to do when the database is damaged', async () => {
   const { dir, store } = await storeWithAlpine();
   writeFileSync(
