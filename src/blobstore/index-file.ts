@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { fileError, OciError, systemCode } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { asDescriptor, isRecord, parseJson } from './descriptor-guard.ts';
+import { TWIN_OF } from './twin.ts';
 
 /** The OCI annotation with an image's name, and containerd's, which always holds the full one. */
 const REF_NAME = 'org.opencontainers.image.ref.name';
@@ -65,6 +66,7 @@ export function readIndexFile(path: string): IndexEntry[] {
     const descriptor = asDescriptor(manifest);
     if (descriptor === undefined)
       throw new OciError('STORE_INVALID', `${path}: an entry is not a descriptor`);
+    if (descriptor.annotations?.[TWIN_OF] !== undefined) continue;
     const name = descriptor.annotations?.[CONTAINERD_NAME] ?? descriptor.annotations?.[REF_NAME];
     const unnamed = typeof name !== 'string' || name === '' || name.startsWith('@') || entries.has(name);
     entries.set(unnamed ? `@${descriptor.digest}` : name, withoutNames(descriptor));

@@ -3,11 +3,11 @@
 //
 // The journal is SQLite's default, DELETE: WAL would need a writable directory to read and shared memory, which
 // network file systems lack, and a store of names is written seldom.
-import { existsSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { isOciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import { names } from './blob-files.ts';
+import { hasBlob, names } from './blob-files.ts';
 import { DatabaseSync, databaseError, whenFree } from './database.ts';
 import {
   entryDescriptor,
@@ -18,14 +18,15 @@ import {
   readIndexFile,
   stampOf,
 } from './index-file.ts';
-import type { StorePaths } from './paths.ts';
+import { blobPath, type StorePaths } from './paths.ts';
+import { twinOf } from './twin.ts';
 import { replaceFile } from './write-file.ts';
 
 /** How long SQLite may block this process for a reader or writer that is about to finish, ms. */
 const FINISHING = 1000;
 
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS refs (name TEXT PRIMARY KEY, descriptor TEXT NOT NULL, updated TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS refs (name TEXT PRIMARY KEY, descriptor TEXT NOT NULL, twin TEXT NOT NULL, updated TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `;
 
@@ -33,8 +34,20 @@ const SCHEMA = `
 export async function setRef(paths: StorePaths, name: string, descriptor: Descriptor): Promise<void> {
   await change(paths, (database) => {
     database.prepare('DELETE FROM refs WHERE name = ?').run(`@${descriptor.digest}`);
-    upsert(database, name, entryText(name, descriptor));
+    upsert(database, name, entryText(name, descriptor), twinText(paths, name, descriptor));
   });
+}
+
+/** The entry that older tools read, behind the image's own; empty where they read that. */
+function twinText(paths: StorePaths, name: string, descriptor: Descriptor): string {
+  const twin = twinOf(descriptor);
+  if (twin === undefined) return '';
+  if (twin.document !== undefined && !hasBlob(paths, twin.descriptor)) {
+    const blob = blobPath(paths, twin.descriptor.digest);
+    mkdirSync(dirname(blob), { recursive: true });
+    replaceFile(blob, twin.document);
+  }
+  return `,\n${entryText(name, twin.descriptor)}`;
 }
 
 /** Removes the name or key; false when there was none. */
@@ -84,7 +97,7 @@ function change<T>(paths: StorePaths, work: (database: DatabaseSync) => T): Prom
       const result = work(database);
       sweep(paths);
       const entries = database
-        .prepare("SELECT group_concat(descriptor, ',' || char(10) ORDER BY name) AS text FROM refs")
+        .prepare("SELECT group_concat(descriptor || twin, ',' || char(10) ORDER BY name) AS text FROM refs")
         .get();
       const stamp = stampOf(replaceFile(paths.indexFile, indexText(String(entries?.text ?? ''))));
       database.prepare("INSERT OR REPLACE INTO meta VALUES ('index', ?)").run(stamp);
@@ -117,8 +130,10 @@ function sweep(paths: StorePaths): void {
   }
 }
 
-function upsert(database: DatabaseSync, key: string, text: string): void {
-  database.prepare('INSERT OR REPLACE INTO refs VALUES (?, ?, ?)').run(key, text, new Date().toISOString());
+function upsert(database: DatabaseSync, key: string, text: string, twin = ''): void {
+  database
+    .prepare('INSERT OR REPLACE INTO refs VALUES (?, ?, ?, ?)')
+    .run(key, text, twin, new Date().toISOString());
 }
 
 /** Answers from the database, or from both when another tool wrote index.json or there is no database (yet). */

@@ -4,6 +4,7 @@ import { hasBlob, listBlobs, names, sizeOf } from './blob-files.ts';
 import { walkStored } from './documents.ts';
 import { blobPath, type StorePaths } from './paths.ts';
 import { listRefs } from './refs.ts';
+import { twinOf } from './twin.ts';
 
 /** Files and their bytes. */
 export interface Amount {
@@ -28,6 +29,8 @@ export function storeUsage(paths: StorePaths): StoreUsage {
   const roots = new Map(refs.map(({ descriptor }) => [descriptor.digest, descriptor]));
   const referenced = new Set<string>();
   for (const root of roots.values()) {
+    const twin = twinOf(root);
+    if (twin !== undefined) referenced.add(twin.descriptor.digest);
     walkStored(paths, root, {
       isPresent: (descriptor) => hasBlob(paths, descriptor),
       present: (descriptor) => referenced.add(descriptor.digest),

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { type BigIntStats, closeSync, fstatSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
 /** Replaces `path` in one step; readers see the old or the new content. Answers what the new file's stat says. */
-export function replaceFile(path: string, content: string): BigIntStats {
+export function replaceFile(path: string, content: string | Uint8Array): BigIntStats {
   const temporary = `${path}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
   try {
     const fd = openSync(temporary, 'wx', 0o644);

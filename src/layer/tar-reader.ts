@@ -226,6 +226,8 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
           entry.minor = tarNumber(slab, header + 337, 8);
         }
         break;
+      case 'fifo':
+        break;
     }
     return entry;
   }

@@ -1,4 +1,5 @@
 // Builds undici's connections: TLS trust, client certificate, proxies from the environment, limits and timeouts.
+import { X509Certificate } from 'node:crypto';
 import { lookup as dnsLookup } from 'node:dns';
 import { lookup as resolveAll } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
@@ -101,8 +102,12 @@ function lazyTls(options: TransportOptions): Tls {
 function createContext({ ca, cert, key }: TransportOptions): SecureContext {
   // A `ca` replaces Node's defaults, so they are named along with it.
   const trusted = new Set([...getCACertificates('default'), ...getCACertificates('system')]);
-  if (ca !== undefined) trusted.add(ca);
   try {
+    if (ca !== undefined) {
+      // The context takes what is no certificate without a word.
+      new X509Certificate(ca);
+      trusted.add(ca);
+    }
     return createSecureContext({ ca: [...trusted], cert, key });
   } catch (error) {
     throw new OciError('TLS', `cannot set up TLS: ${(error as Error).message}`, {

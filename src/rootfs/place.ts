@@ -1,7 +1,7 @@
 // Makes one directory out of the layers' staging folders, as the merged tree says: for each directory the layer that
-// has most of it gives the base, whole subtrees move by rename, and only what differs is touched. 57,000 files of one
-// layer are one rename; placing the reference image takes 0.2 s of 4.
-import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+// has most of it gives the base, whole subtrees move by rename, and only what differs is touched. The 91,000
+// entries of one layer are one rename; placing the reference image (107,000 entries) takes 0.4 s of 6.5.
+import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { STAGED } from './entry-log.ts';
 import type { LayerResult } from './read-layer.ts';
 import { setTimesAt } from './set-times.ts';
@@ -66,6 +66,8 @@ export function placeTree(
     };
   });
   guarded('', () => takeBase(tree.root, rootfs, roots));
+  /** What the umask left of the mode every staged directory was made with. */
+  const madeMode = statSync(rootfs).mode & 0o7777;
   placeChildren(tree.root, rootfs, roots);
   for (const { node, path } of links) guarded(path, () => placeLink(inodeOf(node), path));
   describeDirectory(tree.root, rootfs);
@@ -164,9 +166,6 @@ export function placeTree(
     });
   }
 }
-
-/** What mkdir left of the mode it was given. */
-const madeMode = STAGED_DIRECTORY_MODE & ~process.umask();
 
 /** Marks every staged file some name in the tree still stands for. */
 function decideFates(

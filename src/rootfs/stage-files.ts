@@ -12,6 +12,7 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { fileError, OciError, systemCode } from '../errors.ts';
@@ -51,12 +52,12 @@ export const STAGED_DIRECTORY_MODE = 0o755;
 
 export function createStage(folder: string): Stage {
   const { inPlace, aside } = stagePaths(folder);
-  const umask = process.umask();
   const user = process.geteuid?.();
   const group = process.getegid?.();
   const made = new Set<string>();
   let ownersLost = 0;
   for (const path of [folder, inPlace, aside]) mkdirSync(path, STAGED_DIRECTORY_MODE);
+  const umask = umaskOf(`${folder}/umask`);
 
   function makeDirectory(path: string): boolean {
     if (path === '' || made.has(path)) return true;
@@ -107,6 +108,12 @@ export function createStage(folder: string): Stage {
     directories: () => [...made].join('\0'),
     ownersLost: () => ownersLost,
   };
+}
+
+/** What is masked of new files' modes, seen on one: `process.umask()` sets it to 0 for a moment, for all threads. */
+function umaskOf(probe: string): number {
+  mkdirSync(probe, 0o777);
+  return 0o777 & ~statSync(probe).mode;
 }
 
 function writeBody(descriptor: number, entry: TarEntry, tar: TarReader): void {

@@ -61,7 +61,7 @@ export async function startRedirectingNginx(registry: string, storage: string): 
     await new Promise<void>((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', (status) => reject(new Error(`nginx ended with ${status}`)));
-      createInterface({ input: child.stderr! }).on('line', (line) => {
+      createInterface({ input: child.stderr }).on('line', (line) => {
         if (line.includes('start worker process ')) resolve();
       });
     });
