@@ -27,7 +27,7 @@ export interface ResumingBodyOptions {
 
 /** Bytes that count as progress: whoever gets this far starts counting attempts anew. */
 const PROGRESS_BYTES = 1 << 20;
-/** With this, one Readable on top of undici's: 500 MB from loopback 0.49 to 0.59 s of CPU, undici alone 0.50 to 0.62. */
+/** One Readable on top of undici costs nothing that shows: 500 MB from loopback, medians of five, 0.64 s of CPU against 0.66. */
 const BUFFER_BYTES = 512 * 1024;
 
 /**

@@ -57,16 +57,18 @@ describe.skipIf(archive === undefined || !hasTools('skopeo', 'docker-registry'))
       const env = { OCITOOL_STORE: join(dir, 'all') };
       const [, list = ''] = (await cli(['pull', '--all-platforms', name], { env })).trim().split('@');
       await cli(['check'], { env });
-      // Without the name: skopeo 1.9 finds none that stands for one of Docker's media types.
-      await skopeo('copy', '--all', `oci:${env.OCITOOL_STORE}`, `dir:${dir}/copied`);
+      await skopeo('copy', '--all', `oci:${env.OCITOOL_STORE}:${name}`, `dir:${dir}/copied`);
       const stored = await readdir(join(env.OCITOOL_STORE, 'blobs/sha256'));
       expect(stored).toHaveLength(1 + 6 * 3);
       const copied = (await readdir(join(dir, 'copied'))).map((file) => file.replace('.manifest.json', ''));
       expect(copied.filter((file) => /^[0-9a-f]{64}$/.test(file)).sort()).toEqual(
         stored.filter((file) => file !== list.slice('sha256:'.length)).sort(),
       );
-      expect(await readFile(join(dir, 'copied/manifest.json'))).toEqual(
-        await readFile(join(env.OCITOOL_STORE, 'blobs', list.replace(':', '/'))),
+      // skopeo 1.9 writes the list anew as the OCI index it takes it for; what it points at is the same.
+      const digests = async (path: string): Promise<string[]> =>
+        (JSON.parse(await readFile(path, 'utf8')) as Index).manifests.map(({ digest }) => digest);
+      expect(await digests(join(dir, 'copied/manifest.json'))).toEqual(
+        await digests(join(env.OCITOOL_STORE, 'blobs', list.replace(':', '/'))),
       );
     });
   },

@@ -81,7 +81,7 @@ describe.skipIf(!hasTools('skopeo', 'docker-registry'))('a pull killed at any mo
     }
     await cli(pull, { env: env() });
     await cli(['check'], { env: env() });
-    await skopeo('copy', `oci:${env().OCITOOL_STORE}`, `oci:${dir}/copied:x`);
+    await skopeo('copy', `oci:${env().OCITOOL_STORE}:${name}`, `oci:${dir}/copied:x`);
 
     const sent = [...proxy.sent.values()].reduce((sum, bytes) => sum + bytes, 0);
     const twice = sent / (stores * imageBytes) - 1;
