@@ -28,11 +28,11 @@ export function measure(contenders: Contender[], runs: number, scratch: string):
   const samples = contenders.map((): Omit<Measured, 'name'>[] => []);
   for (let run = 0; run < runs; run++) {
     contenders.forEach((contender, i) => {
-      process.stderr.write(`\r\x1b[K${run + 1}/${runs} ${contender.name}`);
+      tell(`${run + 1}/${runs} ${contender.name}`);
       samples[i]?.push(runOnce(contender, scratch));
     });
   }
-  process.stderr.write('\r\x1b[K');
+  tell('');
   return contenders.map(({ name }, i) => {
     const all = samples[i] ?? [];
     return {
@@ -42,6 +42,11 @@ export function measure(contenders: Contender[], runs: number, scratch: string):
       peakRss: median(all.map((sample) => sample.peakRss)),
     };
   });
+}
+
+/** One line on a terminal, which the next one replaces. */
+function tell(line: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
 }
 
 function runOnce({ command, prepare }: Contender, scratch: string): Omit<Measured, 'name'> {

@@ -95,7 +95,7 @@ function refuseOccupied(target: string, destination: string): void {
   });
 }
 
-/** An empty directory gives way to a rename by itself; a mount point does not, and is filled instead. */
+/** An empty directory gives way to a rename by itself; a mount point does not. */
 function publishFresh(rootfs: string, target: string): void {
   try {
     renameSync(rootfs, target);
