@@ -40,7 +40,7 @@ export abstract class OciCommand<T extends typeof Command> extends Command {
       this.ctor as unknown as Interfaces.Input<Session<T>['flags'], object, Session<T>['args']>,
     );
     const common = flags as Interfaces.InferredFlags<typeof globalFlags>;
-    const mode: ProgressMode = common.quiet ? 'none' : (common.progress as ProgressMode);
+    const mode: ProgressMode = common.quiet ? 'none' : common.progress;
     const reporter = createReporter(mode, process.stderr, process.env);
     const signals = watchSignals();
     const client = createClient({

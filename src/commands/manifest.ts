@@ -15,7 +15,9 @@ export default class Manifest extends OciCommand<typeof Manifest> {
 
   protected async execute({ args, flags, client, answer, write }: Session<typeof Manifest>): Promise<void> {
     const { descriptor, raw } = await manifest(client, args.image);
-    if (flags.json) answer({ ...descriptor, document: JSON.parse(raw.toString('utf8')) }, () => []);
-    else await write(raw);
+    if (flags.json) {
+      const document: unknown = JSON.parse(raw.toString('utf8'));
+      answer({ ...descriptor, document }, () => []);
+    } else await write(raw);
   }
 }

@@ -81,7 +81,3 @@ export interface NamedDescriptor {
 export function hasLocalBlobs(place: object): place is LocalBlobs {
   return 'locate' in place;
 }
-
-export function hasListing(place: object): place is Listing {
-  return 'list' in place;
-}

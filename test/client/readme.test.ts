@@ -3,6 +3,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ServedImage, serveImage } from '../support/served-image.ts';
 
@@ -20,11 +21,7 @@ test('pull, layers and unpack in under ten lines', async () => {
     .replaceAll('alpine:3.20', served.name)
     .replace("'ocitool'", JSON.stringify(pathToFileURL(join(root, 'dist/index.js')).href));
   writeFileSync(join(served.dir, 'program.mjs'), program);
-  const stdout = await new Promise<string>((resolve, reject) =>
-    execFile(process.execPath, ['program.mjs'], { cwd: served.dir }, (error, out) =>
-      error ? reject(error) : resolve(out),
-    ),
-  );
+  const { stdout } = await promisify(execFile)(process.execPath, ['program.mjs'], { cwd: served.dir });
   expect(stdout.trimEnd().split('\n')).toHaveLength(3);
   expect(stdout).toMatch(/^sha256:[a-f0-9]{64} \d+ ADD file:/);
   expect(existsSync(join(served.dir, 'rootfs/usr/share/dotnet'))).toBe(true);

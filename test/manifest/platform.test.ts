@@ -130,7 +130,7 @@ describe('the best entry of an index', () => {
       expect.fail('something was chosen');
     } catch (error) {
       expect(isOciError(error, 'PLATFORM_NOT_FOUND')).toBe(true);
-      expect(error).toMatchObject({ message: 'no image for linux/amd64' });
+      expect(error).toMatchObject({ message: 'the index: no image for linux/amd64' });
       expect((error as OciError).hint).toContain('linux/arm/v7, linux/s390x');
       expect((error as OciError).hint).not.toContain('unknown');
     }

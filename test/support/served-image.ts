@@ -18,7 +18,7 @@ export interface ServedImage {
 export async function serveImage(): Promise<ServedImage> {
   const dir = mkdtempSync(join(tmpdir(), 'ocitool-served-'));
   const seed = join(dir, 'seed');
-  await buildStandIn(seed, { small: true });
+  buildStandIn(seed, { small: true });
   const server = await serveStore(await openStore(seed));
   return {
     dir,
