@@ -35,6 +35,8 @@ describe.skipIf(!ready)('hostile layers', () => {
           join(hostile as string, 'cases.json'),
           join(hostile as string, 'tars'),
           ...['--sandbox', join(work, 'sandbox'), '--json', report],
+          // The sandbox has a /tmp of its own, and this checkout may lie below the real one.
+          ...['--also-bind', resolve(import.meta.dirname, '../..')],
           ...['--cmd', `${process.execPath} ${cli} {root} {layers}`],
         ],
         { encoding: 'utf8' },
