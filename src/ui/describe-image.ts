@@ -1,38 +1,12 @@
 // An image on a page: what `inspect` shows a person.
-import type { Digest } from '../reference/digest.ts';
+import type { ImageInfo } from '../client/inspect.ts';
 import { formatAge, formatBytes, printable, shortDigest } from './format.ts';
 import { formatTable } from './table.ts';
-
-/** The facts shown; `inspect` of the library gives more. */
-export interface DescribedImage {
-  name: string;
-  digest: Digest;
-  mediaType: string;
-  manifestDigest: Digest;
-  configDigest: Digest;
-  platform: string;
-  platforms: string[];
-  created: string | undefined;
-  author: string | undefined;
-  size: number;
-  config: {
-    User?: string;
-    Env?: string[];
-    Entrypoint?: string[];
-    Cmd?: string[];
-    WorkingDir?: string;
-    ExposedPorts?: Record<string, unknown>;
-    Volumes?: Record<string, unknown>;
-    Labels?: Record<string, string>;
-    StopSignal?: string;
-  };
-  layers: { digest: Digest; size: number; mediaType: string }[];
-}
 
 const LABEL_WIDTH = 14;
 
 /** The image as lines; absent facts leave no line. */
-export function describeImage(image: DescribedImage, width: number): string[] {
+export function describeImage(image: ImageInfo, width: number): string[] {
   const { config } = image;
   const lines: string[] = [];
   function fact(label: string, ...values: (string | undefined)[]): void {
