@@ -99,6 +99,8 @@ export function fileError(error: unknown, what: string): OciError {
         hint: 'free some space, or choose another place with --store or another directory',
         cause: error,
       });
+    case 'ENOENT':
+      return new OciError('IO', `${what}: no such file or directory`, { cause: error });
     case 'EROFS':
       return new OciError('PERMISSION', `${what}: the file system is read-only`, {
         hint: 'choose a writable place with --store or $OCITOOL_STORE',

@@ -14,6 +14,7 @@ export { type OpenedTree, openTree } from './client/open-tree.ts';
 export { type PulledImage, type PullOptions, pull } from './client/pull.ts';
 export { type TagsOptions, tags } from './client/tags.ts';
 export { type UnpackedImage, type UnpackOptions, unpack } from './client/unpack.ts';
+export { type WhyAnswer, type WhyStep, why } from './client/why.ts';
 export {
   type Copier,
   type CopierOptions,
@@ -44,6 +45,7 @@ export { exportTree } from './rootfs/export.ts';
 export type { LayerSource, LayerStats } from './rootfs/layer-source.ts';
 export { listTree, lookUp, readFile } from './rootfs/look.ts';
 export { readTree } from './rootfs/read-tree.ts';
+export { type Trace, type TraceStep, tracePath } from './rootfs/trace.ts';
 export type { Tree, TreeNode } from './rootfs/tree.ts';
 export { unpack as unpackLayers } from './rootfs/unpack.ts';
 export { type StoreServer, serveStore } from './serve/serve.ts';

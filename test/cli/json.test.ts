@@ -74,6 +74,9 @@ describe('answers fit their schemas', () => {
   test('ls', async () => {
     await answer('ls', 'ls', '--recursive', served.name, '/bin');
   });
+  test('why', async () => {
+    await answer('why', 'why', served.name, '/bin/sh');
+  });
   test('check, df, version', async () => {
     await answer('check', 'check');
     await answer('df', 'df');
