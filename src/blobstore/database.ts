@@ -51,13 +51,13 @@ export function databaseError(error: unknown, path: string): OciError {
  * Calls `attempt` until it does not fail for being busy. The pauses leave the event loop free (SQLite's own busy
  * timeout would block it, and with it every download of this process). Throws ABORTED.
  */
-export async function whenFree<T>(attempt: () => T, signal?: AbortSignal): Promise<T> {
+export async function whenFree<T>(attempt: () => T, signal?: AbortSignal, mayPass = isBusy): Promise<T> {
   for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
     if (signal?.aborted) throw abortError(signal);
     try {
       return attempt();
     } catch (error) {
-      if (!isBusy(error)) throw error;
+      if (!mayPass(error)) throw error;
     }
     await sleep(pause * (0.5 + Math.random()), undefined, signal === undefined ? {} : { signal }).catch(
       (error) => {

@@ -52,9 +52,9 @@ export function ensureLayout(paths: StorePaths): void {
   }
 }
 
-/** Names that a process making a store at this moment has already put there. */
+/** Names that a process making a store at this moment has already put there, the layout file since we looked for it. */
 function isStarted(name: string): boolean {
-  return name === 'ocitool' || name === 'blobs' || name === 'index.json' || name.startsWith('oci-layout.');
+  return name === 'ocitool' || name === 'blobs' || name === 'index.json' || name.startsWith('oci-layout');
 }
 
 function layoutVersion(text: string): string | undefined {

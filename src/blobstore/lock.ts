@@ -1,6 +1,6 @@
 // One writer per partial blob, across processes: an SQLite lock on an empty file beside it (see database.ts).
 import { rmSync } from 'node:fs';
-import { DatabaseSync, databaseError, whenFree } from './database.ts';
+import { DatabaseSync, databaseError, isBusy, whenFree } from './database.ts';
 
 export interface BlobLock {
   /** Lets the next one in. The lock's file stays. */
@@ -14,7 +14,7 @@ export interface BlobLock {
 
 /** Waits until no living process holds the lock at `path`. Takes 0.3 ms when free. Throws ABORTED, PERMISSION, DISK_FULL. */
 export async function acquireLock(path: string, signal?: AbortSignal): Promise<BlobLock> {
-  const database = await whenFree(() => tryLock(path), signal).catch((error: unknown) => {
+  const database = await whenFree(() => tryLock(path), signal, isBusyOrRemoved).catch((error: unknown) => {
     throw databaseError(error, path);
   });
   return {
@@ -36,4 +36,11 @@ function tryLock(path: string): DatabaseSync {
     database.close();
     throw error;
   }
+}
+
+/** SQLITE_IOERR_FSTAT: `remove` of another process came between opening the file and locking it. */
+const FILE_IS_GONE = 1802;
+
+function isBusyOrRemoved(error: unknown): boolean {
+  return isBusy(error) || (error instanceof Error && 'errcode' in error && error.errcode === FILE_IS_GONE);
 }
