@@ -105,6 +105,7 @@ function machine(): string {
   const [cpu] = cpus();
   return [
     `${cpus().length} cores (${cpu?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`,
+    `files on ${first('stat', '-f', '-c', '%T', scratch)}`,
     `Node ${process.versions.node}`,
     first('skopeo', '--version'),
     first('umoci', '--version'),
