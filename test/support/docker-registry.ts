@@ -1,10 +1,9 @@
 // The reference registry (Debian's docker-registry) on a free loopback port, in the forms people run it in.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Certificate } from './certificates.ts';
 import type { TokenServer } from './token-server.ts';
 import { tool } from './tools.ts';
@@ -46,7 +45,11 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   const file = join(folder, 'config.yml');
   // JSON is YAML.
   writeFileSync(file, JSON.stringify(configuration));
-  const child = spawn('docker-registry', ['serve', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+  // To a file: a pipe that nobody empties (the benchmark runs its tools synchronously) stops the registry when it is full.
+  const log = join(folder, 'log');
+  const logFile = openSync(log, 'w');
+  const child = spawn('docker-registry', ['serve', file], { stdio: ['ignore', 'ignore', logFile] });
+  closeSync(logFile);
   const close = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) {
       child.kill();
@@ -55,7 +58,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    return { address: await listening(child), storage, close };
+    return { address: await listening(child, log), storage, close };
   } catch (error) {
     await close();
     throw error;
@@ -77,19 +80,22 @@ async function authOf(options: DockerRegistryOptions, folder: string): Promise<o
 }
 
 /** Its address, from its log; it chooses the port itself, so that no two tests meet. */
-function listening(child: ChildProcess): Promise<string> {
+function listening(child: ChildProcess, log: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const said: string[] = [];
-    const fail = (): void =>
-      reject(new Error(`docker-registry does not start: ${said.slice(-5).join('\n')}`));
-    child.once('error', reject);
-    child.once('exit', fail);
-    createInterface({ input: child.stderr! }).on('line', (line) => {
-      said.push(line);
-      const address = /listening on (127\.0\.0\.1:\d+)/.exec(line)?.[1];
+    const watcher = watch(log, look);
+    const fail = (): void => {
+      watcher.close();
+      reject(new Error(`docker-registry does not start: ${readFileSync(log, 'utf8').slice(-2000)}`));
+    };
+    function look(): void {
+      const address = /listening on (127\.0\.0\.1:\d+)/.exec(readFileSync(log, 'utf8'))?.[1];
       if (address === undefined) return;
+      watcher.close();
       child.off('exit', fail);
       resolve(address);
-    });
+    }
+    child.once('error', reject);
+    child.once('exit', fail);
+    look();
   });
 }
