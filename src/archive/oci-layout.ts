@@ -1,5 +1,6 @@
 // The OCI image layout (image-spec image-layout.md), as a directory or in a tar.
 import { isOciError, OciError } from '../errors.ts';
+import { CONTAINERD_NAME, REF_NAME, TWIN_OF } from '../manifest/annotations.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { MANIFEST_LIMIT, parseDocument } from '../manifest/document.ts';
 import { OCI_INDEX } from '../manifest/media-types.ts';
@@ -9,10 +10,6 @@ import { algorithmOf, type Digest, digestOf, hexOf } from '../reference/digest.t
 import type { Archive } from './archive.ts';
 import { type BoxImage, chooseByReference, chooseImage } from './choose.ts';
 import { type Folder, readFolderFile } from './folder.ts';
-
-const REF_NAME = 'org.opencontainers.image.ref.name';
-/** containerd and docker put only the tag in `ref.name` and the full name here. */
-const CONTAINERD_NAME = 'io.containerd.image.name';
 
 /** index.json may list a great many names; each is about 400 bytes. */
 const INDEX_LIMIT = 64 * 1024 * 1024;
@@ -76,7 +73,8 @@ function readIndex(folder: Folder): BoxImage[] {
   const document = asArchiveError(folder, 'index.json', () => parseDocument(bytes, { descriptor }));
   if (document.kind !== 'index')
     throw new OciError('ARCHIVE_INVALID', `${folder.path}: index.json is not an index`);
-  return document.index.manifests.map((manifest) => {
+  const images = document.index.manifests.filter(({ annotations }) => annotations?.[TWIN_OF] === undefined);
+  return images.map((manifest) => {
     const names = [manifest.annotations?.[CONTAINERD_NAME], manifest.annotations?.[REF_NAME]];
     return {
       names: names.filter((name): name is string => name !== undefined && name !== ''),

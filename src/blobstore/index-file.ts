@@ -1,13 +1,9 @@
 // index.json: the names as every OCI tool reads them (image-spec image-layout.md), regenerated from the database.
 import { readFileSync, statSync } from 'node:fs';
 import { fileError, OciError, systemCode } from '../errors.ts';
+import { CONTAINERD_NAME, REF_NAME, TWIN_OF } from '../manifest/annotations.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { asDescriptor, isRecord, parseJson } from './descriptor-guard.ts';
-import { TWIN_OF } from './twin.ts';
-
-/** The OCI annotation with an image's name, and containerd's, which always holds the full one. */
-const REF_NAME = 'org.opencontainers.image.ref.name';
-const CONTAINERD_NAME = 'io.containerd.image.name';
 
 /** An entry of index.json. The key is the name, or `@digest` for an image without one. */
 export interface IndexEntry {

@@ -1,12 +1,10 @@
 // Older tools find only OCI types in an OCI layout's index.json: skopeo 1.9, as in Debian 12, passes over Docker's.
 // So an image of Docker's types has a second entry by the same name, of an OCI type, that leads to the same documents:
 // a manifest list is an OCI index in all but name, a single manifest gets an index around it.
+import { TWIN_OF } from '../manifest/annotations.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX } from '../manifest/media-types.ts';
 import { digestOf } from '../reference/digest.ts';
-
-/** Marks the second entry, so that nobody here takes it for an image. The value is the digest it stands for. */
-export const TWIN_OF = 'dev.ocitool.twin-of';
 
 /** The second entry, and the document it needs where there was none. */
 export interface Twin {

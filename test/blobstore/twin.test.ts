@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openOciLayout } from '../../src/archive/open.ts';
 import { openStore } from '../../src/blobstore/store.ts';
 import { createCopier } from '../../src/copy/copier.ts';
 import {
@@ -61,6 +62,12 @@ test.skipIf(!hasTools('skopeo')).each(['manifest', 'list'])(
     const copied = join(dir, 'copied');
     await skopeo('copy', `oci:${store.dir}:example.com/app:1`, `dir:${copied}`);
     expect(digestOf(readFileSync(join(copied, 'manifest.json')))).toBe(manifest.digest);
+
+    // Nor does it get in the way of the other reader of layouts that we have.
+    const layout = await openOciLayout(store.dir);
+    expect(await layout.resolveName({ tag: 'example.com/app:1' })).toEqual(expect.objectContaining(root));
+    expect(await layout.list()).toHaveLength(1);
+    await layout.close();
 
     // Nothing of it shows to our own users.
     expect(await store.list()).toEqual([{ name: 'example.com/app:1', descriptor: root }]);
