@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { isOciError, OciError } from '../errors.ts';
 import { parseConfig } from '../manifest/config.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import { MANIFEST_LIMIT } from '../manifest/document.ts';
+import { MANIFEST_LIMIT } from '../manifest/limits.ts';
 import { DOCKER_CONFIG, DOCKER_LAYER, DOCKER_LAYER_GZIP, DOCKER_MANIFEST } from '../manifest/media-types.ts';
 import type { BlobLocation, NamedDescriptor } from '../place/place.ts';
 import { readRange } from '../place/read-range.ts';

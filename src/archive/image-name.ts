@@ -15,15 +15,19 @@ const REGISTRY = 'docker://';
 const BOX = /^(oci|oci-archive|docker-archive):(.*)$/s;
 const DIGEST_SUFFIX = /@((?:sha256|sha384|sha512):[^@:/]*)$/;
 
+/** What a command that only ever asks registries was given: the name, with or without `docker://`. */
+export function registryName(text: string): string {
+  return text.startsWith(REGISTRY) ? text.slice(REGISTRY.length) : text;
+}
+
 /**
  * Parses IMAGE. In `oci:DIR[:TAG]` the first colon ends the path, as in skopeo, so that TAG may be a whole name with
  * colons of its own; `docker:dind` has no `//` and is an image of Docker Hub.
  * Throws INVALID_REFERENCE, INVALID_DIGEST, USAGE.
  */
 export function parseImageSource(text: string): ImageName {
-  if (text.startsWith(REGISTRY)) {
-    return { transport: 'docker', reference: parseReference(text.slice(REGISTRY.length)) };
-  }
+  if (text.startsWith(REGISTRY))
+    return { transport: 'docker', reference: parseReference(registryName(text)) };
   const [, transport, rest] = BOX.exec(text) ?? [];
   if (transport === undefined || rest === undefined) {
     return { transport: 'store-or-registry', reference: parseReference(text) };

@@ -2,7 +2,8 @@
 import { isOciError, OciError } from '../errors.ts';
 import { CONTAINERD_NAME, REF_NAME, TWIN_OF } from '../manifest/annotations.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import { MANIFEST_LIMIT, parseDocument } from '../manifest/document.ts';
+import { parseDocument } from '../manifest/document.ts';
+import { MANIFEST_LIMIT } from '../manifest/limits.ts';
 import { OCI_INDEX } from '../manifest/media-types.ts';
 import type { BlobLocation } from '../place/place.ts';
 import { readRange } from '../place/read-range.ts';

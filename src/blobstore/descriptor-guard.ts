@@ -1,12 +1,8 @@
 // Narrows JSON of the store to descriptors without zod: `images` must start fast, and documents in the store were
 // checked against the full schema when they were pulled.
+import { isRecord } from '../json.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { isDigest } from '../reference/digest.ts';
-
-/** True for a plain JSON object. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** `value` when it is a descriptor that can be followed, else undefined. */
 export function asDescriptor(value: unknown): Descriptor | undefined {
@@ -21,13 +17,4 @@ export function asDescriptor(value: unknown): Descriptor | undefined {
 
 function isPlatform(value: unknown): boolean {
   return isRecord(value) && typeof value.os === 'string' && typeof value.architecture === 'string';
-}
-
-/** `text` as JSON, undefined when it is not. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

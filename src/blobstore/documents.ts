@@ -1,13 +1,12 @@
 // The edges of the image graph as the store's own upkeep needs them: which blobs a document leads to.
 import { readFileSync } from 'node:fs';
+import { isRecord, parseJson } from '../json.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
+import { MANIFEST_LIMIT } from '../manifest/limits.ts';
 import { isForeignLayerType } from '../manifest/media-types.ts';
 import type { Digest } from '../reference/digest.ts';
-import { asDescriptor, isRecord, parseJson } from './descriptor-guard.ts';
+import { asDescriptor } from './descriptor-guard.ts';
 import { blobPath, type StorePaths } from './paths.ts';
-
-/** The largest document read into memory, bytes (as for every manifest: distribution-spec's 4 MiB). */
-export const DOCUMENT_LIMIT = 4 * 1024 * 1024;
 
 /** Indexes may nest; deeper than this is damage or an attack. */
 const MAX_DEPTH = 8;
@@ -34,7 +33,7 @@ export function parseStoredDocument(text: string): StoredDocument | undefined {
 
 /** The document with this digest, undefined when it is absent, too large or no document. */
 export function readStoredDocument(paths: StorePaths, descriptor: Descriptor): StoredDocument | undefined {
-  if (descriptor.size > DOCUMENT_LIMIT) return undefined;
+  if (descriptor.size > MANIFEST_LIMIT) return undefined;
   const text = readBlobText(paths, descriptor.digest);
   return text === undefined ? undefined : parseStoredDocument(text);
 }

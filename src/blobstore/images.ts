@@ -1,10 +1,12 @@
 // What the store holds, image by image, for `images`. Reads every manifest and config once, and loads no schema library.
+
+import { isRecord, parseJson } from '../json.ts';
 import type { Descriptor, Platform } from '../manifest/descriptor.ts';
+import { MANIFEST_LIMIT } from '../manifest/limits.ts';
 import { isImageConfigType } from '../manifest/media-types.ts';
 import type { Digest } from '../reference/digest.ts';
 import { listBlobs } from './blob-files.ts';
-import { isRecord, parseJson } from './descriptor-guard.ts';
-import { DOCUMENT_LIMIT, readBlobText, walkStored } from './documents.ts';
+import { readBlobText, walkStored } from './documents.ts';
 import { nameOfKey } from './index-file.ts';
 import { type StorePaths, storePaths } from './paths.ts';
 import { listRefs } from './refs.ts';
@@ -79,7 +81,7 @@ function readConfigFacts(
   paths: StorePaths,
   config: Descriptor,
 ): { created: string | undefined; platform: Platform | undefined } | undefined {
-  const text = config.size > DOCUMENT_LIMIT ? undefined : readBlobText(paths, config.digest);
+  const text = config.size > MANIFEST_LIMIT ? undefined : readBlobText(paths, config.digest);
   const json = text === undefined ? undefined : parseJson(text);
   if (!isRecord(json)) return undefined;
   const { created, os, architecture, variant } = json;

@@ -1,9 +1,10 @@
 // index.json: the names as every OCI tool reads them (image-spec image-layout.md), regenerated from the database.
 import { readFileSync, statSync } from 'node:fs';
 import { fileError, OciError, systemCode } from '../errors.ts';
+import { isRecord, parseJson } from '../json.ts';
 import { CONTAINERD_NAME, REF_NAME, TWIN_OF } from '../manifest/annotations.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import { asDescriptor, isRecord, parseJson } from './descriptor-guard.ts';
+import { asDescriptor } from './descriptor-guard.ts';
 
 /** An entry of index.json. The key is the name, or `@digest` for an image without one. */
 export interface IndexEntry {

@@ -1,8 +1,8 @@
 // What reading a layer once told about it, kept so that `layers` can show it without reading the layer again.
 import { readFileSync } from 'node:fs';
 import { fileError, systemCode } from '../errors.ts';
+import { isRecord, parseJson } from '../json.ts';
 import { type Digest, isDigest } from '../reference/digest.ts';
-import { isRecord, parseJson } from './descriptor-guard.ts';
 import { layerRecordPath, type StorePaths } from './paths.ts';
 import { replaceFile } from './write-file.ts';
 

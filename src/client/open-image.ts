@@ -3,6 +3,7 @@ import { isOciError, OciError } from '../errors.ts';
 import { checkLayersAgainstDiffIds, type ImageConfig, parseConfig } from '../manifest/config.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { ImageIndex, ImageManifest } from '../manifest/document.ts';
+import { MAX_INDEX_DEPTH } from '../manifest/limits.ts';
 import { hostPlatform } from '../manifest/platform.ts';
 import { selectPlatform } from '../manifest/platform-match.ts';
 import type { ImageTarget } from '../place/place.ts';
@@ -19,9 +20,6 @@ export interface OpenedImage extends OpenedSource {
   manifest: ImageManifest;
   config: ImageConfig;
 }
-
-/** How deep indexes may nest. */
-const MAX_DEPTH = 4;
 
 /**
  * Opens an image for the client's platform. A store that has the name but not this platform gives way to the registry.
@@ -53,7 +51,7 @@ async function readImage(
   const { source, root } = opened;
   let descriptor = root;
   let index: ImageIndex | undefined;
-  for (let depth = 0; depth <= MAX_DEPTH; depth += 1) {
+  for (let depth = 0; depth <= MAX_INDEX_DEPTH; depth += 1) {
     const document = await readDocument(source, descriptor, client);
     if (document.kind === 'manifest') {
       const { manifest } = document;
@@ -64,7 +62,7 @@ async function readImage(
     index ??= document.index;
     descriptor = await choose(client, opened, document.index);
   }
-  throw new OciError('MANIFEST_INVALID', `${opened.name}: indexes nested more than ${MAX_DEPTH} deep`);
+  throw new OciError('MANIFEST_INVALID', `${opened.name}: indexes nested more than ${MAX_INDEX_DEPTH} deep`);
 }
 
 /** The entry for the platform asked for; without a wish, the store offers what it holds before it says no. */

@@ -1,4 +1,5 @@
 // Pull: from a registry into the store, and nothing else.
+import { registryName } from '../archive/image-name.ts';
 import { type CopyResult, createCopier } from '../copy/copier.ts';
 import { OciError } from '../errors.ts';
 import { formatReference, parseReference, type Reference } from '../reference/reference.ts';
@@ -29,7 +30,7 @@ export async function pull(
   options: PullOptions = {},
 ): Promise<PulledImage[]> {
   const references = (Array.isArray(images) ? images : [images]).map((image) =>
-    parseReference(image.replace(/^docker:\/\//, '')),
+    parseReference(registryName(image)),
   );
   const platform = await client.platform();
   if (platform !== undefined && options.allPlatforms === true) {

@@ -4,6 +4,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { abortError, OciError, throwIfAborted } from '../errors.ts';
 import type { Descriptor, Platform } from '../manifest/descriptor.ts';
 import { type ManifestDocument, parseDocument } from '../manifest/document.ts';
+import { MAX_INDEX_DEPTH } from '../manifest/limits.ts';
 import { isIndexType, isManifestType } from '../manifest/media-types.ts';
 import { hostPlatform } from '../manifest/platform.ts';
 import { selectPlatform } from '../manifest/platform-match.ts';
@@ -16,8 +17,6 @@ import { type BlobOutcome, copyBlob } from './copy-blob.ts';
 
 /** Blobs in flight at once from one registry. */
 const DEFAULT_CONCURRENCY = 6;
-/** Indexes may nest (image-spec image-index.md); deeper than this is an attack, not an image. */
-const MAX_DEPTH = 4;
 
 /** Which parts of a multi-platform image to copy. */
 export interface Selection {
@@ -162,8 +161,11 @@ async function readGraph(
   async function visit(descriptor: Descriptor, depth: number): Promise<void> {
     if (seen.has(descriptor.digest)) return;
     seen.add(descriptor.digest);
-    if (depth > MAX_DEPTH) {
-      throw new OciError('MANIFEST_INVALID', `${root.digest}: indexes nested more than ${MAX_DEPTH} deep`);
+    if (depth > MAX_INDEX_DEPTH) {
+      throw new OciError(
+        'MANIFEST_INVALID',
+        `${root.digest}: indexes nested more than ${MAX_INDEX_DEPTH} deep`,
+      );
     }
     throwIfAborted(options.signal);
     const held = await target.has(descriptor);

@@ -2,11 +2,9 @@
 // bytes, so tar blocks never straddle two of them. 875 MB of small files inflate in 1.2 s this way.
 import { crc32 } from 'node:zlib';
 import { OciError } from '../errors.ts';
+import type { Compression } from '../manifest/media-types.ts';
 import type { ByteSource } from './byte-source.ts';
 import { inflateSteps, type ZlibFailure, type ZlibSteps, zstdSteps } from './zlib-steps.ts';
-
-/** How a layer's bytes are packed; sniffed, because media types lie. */
-export type Compression = 'none' | 'gzip' | 'zstd';
 
 /** Inflated bytes, a slab at a time. */
 export interface SlabReader {

@@ -2,6 +2,7 @@
 import { OciError } from '../errors.ts';
 import type { Descriptor } from './descriptor.ts';
 import { parseObject } from './json.ts';
+import { MANIFEST_LIMIT } from './limits.ts';
 import {
   DOCKER_CONFIG,
   DOCKER_MANIFEST,
@@ -15,9 +16,6 @@ import {
   OCI_MANIFEST,
 } from './media-types.ts';
 import { checkShape, indexSchema, manifestSchema } from './schema.ts';
-
-/** The largest manifest or index we read, in bytes (distribution-spec, pushing manifests: 4 MiB). */
-export const MANIFEST_LIMIT = 4 * 1024 * 1024;
 
 /** An OCI index or Docker manifest list (image-spec image-index.md). */
 export interface ImageIndex {

@@ -1,5 +1,6 @@
 // Bytes to a JSON object, for documents that strangers wrote.
 import { type ErrorCode, OciError } from '../errors.ts';
+import { isRecord } from '../json.ts';
 
 /**
  * The object in `bytes`. Of a key written twice the last one counts, as in Go and JavaScript alike. A byte order mark is
@@ -18,8 +19,7 @@ export function parseObject(
   } catch (cause) {
     throw new OciError(code, `${name}: ${whyNotJson(text)}`, { hint: hintFor(text), cause });
   }
-  if (typeof json === 'object' && json !== null && !Array.isArray(json))
-    return json as Record<string, unknown>;
+  if (isRecord(json)) return json;
   throw new OciError(code, `${name}: it is JSON, but not an object`, { hint: hintFor(text) });
 }
 

@@ -1,7 +1,8 @@
 // Reads the small documents of an image graph (indexes, manifests, configs) from any place: bounded and verified.
 import { OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import { MANIFEST_LIMIT, type ManifestDocument, parseDocument } from '../manifest/document.ts';
+import { type ManifestDocument, parseDocument } from '../manifest/document.ts';
+import { MANIFEST_LIMIT } from '../manifest/limits.ts';
 import type { ImageSource } from './place.ts';
 import { readVerified } from './verify.ts';
 

@@ -4,9 +4,10 @@ import { chmodSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, w
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { OciError, systemCode } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { canonicalRegistry, DOCKER_HUB } from '../reference/registry-host.ts';
 import type { Credential } from './credentials.ts';
-import { asRecord, asText, parseJson } from './json.ts';
+import { asRecord, asText } from './json.ts';
 
 /** One credential file. Fields we do not know are kept when it is written. */
 export interface CredentialFile {

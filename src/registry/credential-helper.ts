@@ -1,8 +1,9 @@
 // Talks to `docker-credential-NAME` programs: the verb as argument, one document on stdin, one on stdout.
 import { spawn } from 'node:child_process';
 import { OciError, systemCode } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import type { Credential } from './credentials.ts';
-import { asRecord, asText, parseJson } from './json.ts';
+import { asRecord, asText } from './json.ts';
 
 /** What a helper calls a refresh token's user. */
 const TOKEN_USER = '<token>';

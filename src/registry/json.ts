@@ -1,19 +1,9 @@
-// Reading JSON that others wrote: nothing is believed about its shape.
-
-/** The parsed text; undefined when it is no JSON. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+// Taking values out of registries' answers, which may be of any shape.
+import { isRecord } from '../json.ts';
 
 /** The value when it is a JSON object. */
 export function asRecord(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;
+  return isRecord(value) ? value : undefined;
 }
 
 /** The value when it is a string with something in it. */

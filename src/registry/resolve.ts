@@ -1,7 +1,8 @@
 // What a name stands for now, as far as registries tell it: by reading the document, or by a HEAD where only the digest matters.
 import { isOciError, OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import { MANIFEST_LIMIT, parseDocument } from '../manifest/document.ts';
+import { parseDocument } from '../manifest/document.ts';
+import { MANIFEST_LIMIT } from '../manifest/limits.ts';
 import {
   isIndexType,
   isManifestType,

@@ -1,9 +1,10 @@
 // Turns a registry's refusal into an error that says what it means for the user (distribution spec, error codes).
 import { type ErrorCode, OciError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { readText } from './body.ts';
 import { insufficientScope, parseChallenges } from './challenge.ts';
 import { type HttpResponse, header, headerValues } from './http.ts';
-import { asRecord, asText, parseJson } from './json.ts';
+import { asRecord, asText } from './json.ts';
 
 /** What an error body says: the first error's code and message, as far as there are any. */
 export interface ErrorBody {

@@ -1,9 +1,10 @@
 // Lists a repository's tags page by page (distribution spec, listing tags).
 import { OciError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { isTag } from '../reference/grammar.ts';
 import { readText } from './body.ts';
 import { headerValues } from './http.ts';
-import { asRecord, parseJson } from './json.ts';
+import { asRecord } from './json.ts';
 import { parseNextLink } from './link-header.ts';
 import type { Session } from './session.ts';
 

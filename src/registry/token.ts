@@ -1,9 +1,10 @@
 // Asks a token server for a bearer token (distribution spec/auth/token and auth/oauth).
 import { OciError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { discard, readText } from './body.ts';
 import type { Credential } from './credentials.ts';
 import type { HttpResponse } from './http.ts';
-import { asRecord, parseJson } from './json.ts';
+import { asRecord } from './json.ts';
 import { resolveRealm } from './realm.ts';
 import { explainBody } from './response-error.ts';
 import type { Transport } from './transport.ts';

@@ -2,6 +2,7 @@
 // reading it told.
 import type { LayerLimits } from '../layer/limits.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
+import type { Compression } from '../manifest/media-types.ts';
 import type { BlobLocation } from '../place/place.ts';
 import type { LongOptions } from '../place/progress.ts';
 import type { Digest } from '../reference/digest.ts';
@@ -19,6 +20,7 @@ export interface LayerStats {
   digest: Digest;
   /** Digest of the inflated bytes. */
   diffId: Digest;
+  /** Sniffed, because media types lie. */
   compression: Compression;
   /** Inflated bytes. */
   unpackedSize: number;
@@ -27,9 +29,6 @@ export interface LayerStats {
   /** Regular files among them. */
   files: number;
 }
-
-/** How a layer's bytes are packed; sniffed, because media types lie. */
-export type Compression = 'none' | 'gzip' | 'zstd';
 
 /** Options of everything that reads layers. */
 export interface ReadLayersOptions extends LongOptions {

@@ -26,8 +26,15 @@ export async function readTree(
   return { tree: mergeLayers(layers, results), layers: results.map(({ stats }) => stats) };
 }
 
-/** The tree the layers amount to. Throws LAYER_INVALID and LAYER_REFUSED, naming the layer. */
-export function mergeLayers(layers: readonly LayerSource[], results: readonly LayerResult[]): Tree {
+/**
+ * The tree the layers amount to. `onLayer` sees it as it stands after each. Throws LAYER_INVALID and LAYER_REFUSED,
+ * naming the layer.
+ */
+export function mergeLayers(
+  layers: readonly LayerSource[],
+  results: readonly LayerResult[],
+  onLayer?: (tree: Tree, layer: number) => void,
+): Tree {
   const tree = emptyTree();
   results.forEach(({ log }, index) => {
     try {
@@ -37,6 +44,7 @@ export function mergeLayers(layers: readonly LayerSource[], results: readonly La
       const { code, message, hint, cause } = error;
       throw new OciError(code, `layer ${layers[index]?.descriptor.digest}: ${message}`, { hint, cause });
     }
+    onLayer?.(tree, index);
   });
   return tree;
 }

@@ -3,8 +3,8 @@ import { isOciError, OciError } from '../errors.ts';
 import { readLayers } from './layer-pool.ts';
 import type { LayerSource, LayerStats, ReadLayersOptions } from './layer-source.ts';
 import { lookUp } from './look.ts';
-import { applyLayer } from './merge.ts';
-import { emptyTree, inodeOf, type NodeKind, type Tree, type TreeNode, textOf } from './tree.ts';
+import { mergeLayers } from './read-tree.ts';
+import { inodeOf, type NodeKind, type Tree, type TreeNode, textOf } from './tree.ts';
 
 /** What one layer did to a path. */
 export interface TraceStep {
@@ -36,13 +36,11 @@ export async function tracePath(
   options: ReadLayersOptions = {},
 ): Promise<Trace> {
   const results = await readLayers(sources, options, () => undefined);
-  const tree = emptyTree();
   const steps: TraceStep[] = [];
   let before: Glimpse | undefined;
   let resolved = path;
-  results.forEach(({ log }, layer) => {
-    applyLayer(tree, log);
-    const after = glimpse(tree, path);
+  const tree = mergeLayers(sources, results, (current, layer) => {
+    const after = glimpse(current, path);
     const change = changeBetween(before, after, layer);
     const seen = after ?? before;
     if (change !== undefined && seen !== undefined) {

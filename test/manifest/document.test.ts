@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { isOciError, OciError } from '../../src/errors.ts';
 import { checkLayersAgainstDiffIds, parseConfig } from '../../src/manifest/config.ts';
-import { MANIFEST_LIMIT, parseDocument } from '../../src/manifest/document.ts';
+import { parseDocument } from '../../src/manifest/document.ts';
+import { MANIFEST_LIMIT } from '../../src/manifest/limits.ts';
 import { DOCKER_LIST, OCI_INDEX, OCI_MANIFEST } from '../../src/manifest/media-types.ts';
 import { digestOf } from '../../src/reference/digest.ts';
 

@@ -1,12 +1,11 @@
 // What each layer did to one path.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { digestOf } from '../../src/reference/digest.ts';
-import type { LayerSource } from '../../src/rootfs/layer-source.ts';
 import { tracePath } from '../../src/rootfs/trace.ts';
-import { buildTar, directory, file, type Member, symlink } from '../support/tar-builder.ts';
+import { writeLayers } from '../support/layers.ts';
+import { directory, file, type Member, symlink } from '../support/tar-builder.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -14,21 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-function stack(...layers: Member[][]): LayerSource[] {
-  return layers.map((members, i) => {
-    const tar = buildTar(members);
-    const path = join(dir, String(i));
-    writeFileSync(path, tar);
-    return {
-      descriptor: {
-        mediaType: 'application/vnd.oci.image.layer.v1.tar',
-        digest: digestOf(tar),
-        size: tar.length,
-      },
-      location: { path, offset: 0, size: tar.length },
-    };
-  });
-}
+const stack = (...layers: Member[][]) => writeLayers(dir, layers);
 
 const LAYERS: Member[][] = [
   [directory('etc'), file('etc/motd', 'hello'), symlink('conf', 'etc')],

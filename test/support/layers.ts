@@ -14,13 +14,18 @@ export function writeLayers(
     const bytes = Buffer.isBuffer(layer) ? layer : buildTar(layer);
     const path = join(folder, `layer-${index}`);
     writeFileSync(path, bytes);
-    return {
-      descriptor: {
-        mediaType: 'application/vnd.oci.image.layer.v1.tar',
-        digest: digestOf(bytes),
-        size: bytes.length,
-      },
-      location: { path, offset: 0, size: bytes.length },
-    };
+    return layerAt(path, bytes);
   });
+}
+
+/** The layer that the file at `path`, holding `bytes`, is. */
+export function layerAt(path: string, bytes: Buffer): LayerSource {
+  return {
+    descriptor: {
+      mediaType: 'application/vnd.oci.image.layer.v1.tar',
+      digest: digestOf(bytes),
+      size: bytes.length,
+    },
+    location: { path, offset: 0, size: bytes.length },
+  };
 }
