@@ -21,16 +21,27 @@ export interface OpenedImage extends OpenedSource {
   config: ImageConfig;
 }
 
+/** Options of `openImage`. */
+export interface OpenImageOptions {
+  /** Brings what only a registry has to where it is wanted, before any of it is read. */
+  bring?: ((remote: OpenedSource) => Promise<OpenedSource>) | undefined;
+}
+
 /**
  * Opens an image for the client's platform. A store that has the name but not this platform gives way to the registry.
  * Throws IMAGE_NOT_FOUND, PLATFORM_NOT_FOUND, MANIFEST_INVALID, CONFIG_INVALID, and what the place throws.
  */
-export async function openImage(client: Client, image: string): Promise<OpenedImage> {
+export async function openImage(
+  client: Client,
+  image: string,
+  { bring }: OpenImageOptions = {},
+): Promise<OpenedImage> {
   let missing: unknown;
   try {
-    for await (const opened of openSources(client, image)) {
+    for await (const opened of openSources(client, image, { cheap: bring !== undefined })) {
       try {
-        return { ...opened, ...(await readImage(client, opened)) };
+        const wanted = bring !== undefined && opened.from === 'registry' ? await bring(opened) : opened;
+        return { ...wanted, ...(await readImage(client, wanted)) };
       } catch (error) {
         await opened.close();
         if (opened.from !== 'store' || !isOciError(error, 'PLATFORM_NOT_FOUND')) throw error;

@@ -2,10 +2,10 @@
 import { OciError } from '../errors.ts';
 import { isLayerType } from '../manifest/media-types.ts';
 import { hasLocalBlobs } from '../place/place.ts';
-import { familiarReference, withDigest } from '../reference/reference.ts';
 import type { LayerSource, LayerStats } from '../rootfs/layer-source.ts';
 import type { Client } from './client.ts';
 import { type OpenedImage, openImage } from './open-image.ts';
+import type { OpenedSource } from './open-source.ts';
 import { pull } from './pull.ts';
 
 /** An image ready to be read file by file. Close it. */
@@ -18,16 +18,7 @@ export interface LocalImage extends OpenedImage {
 
 /** Opens `image` with its layers at hand; what only a registry has is pulled into the store first. */
 export async function openLayers(client: Client, image: string): Promise<LocalImage> {
-  let opened = await openImage(client, image);
-  if (opened.from === 'registry' && opened.reference !== undefined) {
-    const { reference } = opened;
-    const [pulled] = await pull(client, familiarReference(reference));
-    // By digest: the tag may have moved between the two questions.
-    opened = await openImage(
-      client,
-      familiarReference(withDigest(reference, pulled?.root.digest ?? opened.root.digest)),
-    );
-  }
+  const opened = await openImage(client, image, { bring: (remote) => pulled(client, remote) });
   try {
     const { source, manifest, config } = opened;
     if (!hasLocalBlobs(source)) throw new Error(`${opened.name}: a place with files was expected`);
@@ -49,6 +40,12 @@ export async function openLayers(client: Client, image: string): Promise<LocalIm
     await opened.close();
     throw error;
   }
+}
+
+/** The same image in the store. Its documents are read there, so that a registry is asked for each only once. */
+async function pulled(client: Client, remote: OpenedSource): Promise<OpenedSource> {
+  const [image] = await pull(client, remote.name);
+  return { ...remote, from: 'store', source: await client.store(), root: image?.root ?? remote.root };
 }
 
 /** Keeps what reading the layers told, so that `layers` can say it without reading them again. A convenience, never a failure. */
