@@ -103,6 +103,7 @@ function createIngest(
   }
 
   return {
+    file: partial,
     get offset() {
       return offset;
     },

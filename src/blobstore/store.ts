@@ -38,6 +38,8 @@ export interface BlobStore extends ImageTarget, LocalBlobs, Listing {
    */
   untag(name: Reference | string): Promise<boolean>;
   /** What is known of a layer that was read once. */
+  /** Where the blob is, or will be when it arrives. */
+  locationOf(descriptor: Descriptor): BlobLocation;
   layerRecord(digest: Digest): Promise<LayerRecord | undefined>;
   saveLayerRecord(record: LayerRecord): Promise<void>;
   check(options?: LongOptions): Promise<StoreCheck>;
@@ -65,11 +67,15 @@ export async function openStore(dir: string, options: OpenStoreOptions = {}): Pr
     ensureLayout(paths);
   }
 
+  function locationOf({ digest, size }: Descriptor): BlobLocation {
+    return { path: blobPath(paths, digest), offset: 0, size };
+  }
+
   function locate(descriptor: Descriptor): BlobLocation {
     if (!hasBlob(paths, descriptor)) {
       throw new OciError('BLOB_NOT_FOUND', `${descriptor.digest}: not in the store ${paths.root}`);
     }
-    return { path: blobPath(paths, descriptor.digest), offset: 0, size: descriptor.size };
+    return locationOf(descriptor);
   }
 
   return {
@@ -86,6 +92,7 @@ export async function openStore(dir: string, options: OpenStoreOptions = {}): Pr
     async locate(descriptor) {
       return locate(descriptor);
     },
+    locationOf: (descriptor) => locationOf(descriptor),
     async has(descriptor) {
       return hasBlob(paths, descriptor);
     },

@@ -33,6 +33,8 @@ export interface ImageSource {
 export interface Ingest {
   /** Bytes already held from an earlier attempt; writing goes on from here. */
   readonly offset: number;
+  /** The file being filled, for places that have one: there under this name until `commit`. */
+  readonly file?: string | undefined;
   /** Appends. Throws SIZE_MISMATCH as soon as more than the descriptor's size arrives. */
   write(chunk: Uint8Array): void | Promise<void>;
   /** Verifies size and digest, then makes the blob visible. Throws SIZE_MISMATCH or DIGEST_MISMATCH and drops the bytes. */

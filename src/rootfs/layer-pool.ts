@@ -4,9 +4,11 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { abortError, OciError, throwIfAborted } from '../errors.ts';
 import { layerLimits } from '../layer/limits.ts';
+import { type Arrival, isArriving, isDropped } from '../place/arrival.ts';
 import type { LayerSource, ReadLayersOptions } from './layer-source.ts';
 import type { WorkerMessage } from './layer-worker.ts';
 import type { LayerJob, LayerResult } from './read-layer.ts';
+import { removeTree } from './staging.ts';
 
 /** Beside this file; the bundle has it beside its chunk. */
 const WORKER = new URL(
@@ -39,12 +41,20 @@ export async function readLayers(
 
   const work = async (worker: Worker): Promise<void> => {
     for (let index = queue.shift(); index !== undefined; index = queue.shift()) {
-      const { descriptor, location, diffId } = layers[index] as LayerSource;
-      const job: LayerJob = { descriptor, location, diffId, limits, verifyBlob, stage: stageOf(index) };
+      const layer = layers[index] as LayerSource;
+      const { descriptor, diffId } = layer;
       const { digest } = descriptor;
-      const result = await readInWorker(worker, job, (bytes) =>
-        onProgress?.({ type: 'unpacking', digest, bytes }),
-      );
+      const read = (location: LayerJob['location'], onAdvance: (bytes: number) => void) =>
+        readInWorker(
+          worker,
+          { descriptor, location, diffId, limits, verifyBlob, stage: stageOf(index) },
+          onAdvance,
+        );
+      const onAdvance = (bytes: number): void => onProgress?.({ type: 'unpacking', digest, bytes });
+      const result =
+        layer.arrival === undefined
+          ? await read(layer.location, onAdvance)
+          : await readArriving(layer.arrival, read, onAdvance, () => dropStage(stageOf(index)));
       if (result.warning !== undefined) onProgress?.({ type: 'warning', message: result.warning });
       onProgress?.({ type: 'unpacked', digest, entries: result.stats.entries });
       results[index] = result;
@@ -57,6 +67,44 @@ export async function readLayers(
     signal?.removeEventListener('abort', onAbort);
     await Promise.all(workers.map((worker) => worker.terminate()));
   }
+}
+
+/** What a layer whose bytes were tampered with on the way may fail with, before its digest is known to be wrong. */
+const SUSPECT = new Set(['LAYER_INVALID', 'LAYER_REFUSED', 'DIFF_ID_MISMATCH']);
+
+/**
+ * Reads a blob as it arrives, and again when the bytes it was read from turned out void. Nothing is said of a layer
+ * before its blob is verified: neither that it is well nor that it is broken.
+ */
+async function readArriving(
+  arrival: Arrival,
+  read: (location: LayerJob['location'], onAdvance: (bytes: number) => void) => Promise<LayerResult>,
+  onAdvance: (bytes: number) => void,
+  undo: () => void,
+): Promise<LayerResult> {
+  let arrived = false;
+  arrival.arrived.then(
+    () => (arrived = true),
+    () => {},
+  );
+  for (;;) {
+    const bytes = await arrival.readable();
+    const isVoid = (): boolean => isArriving(bytes) && isDropped(bytes);
+    try {
+      // While bytes arrive, their arriving is the progress.
+      const result = await read(bytes, (count) => arrived && onAdvance(count));
+      await arrival.arrived;
+      if (!isVoid()) return result;
+    } catch (error) {
+      if (error instanceof OciError && SUSPECT.has(error.code)) await arrival.arrived;
+      if (!isVoid()) throw error;
+    }
+    undo();
+  }
+}
+
+function dropStage(stage: string | undefined): void {
+  if (stage !== undefined) removeTree(stage);
 }
 
 function sizeOf(layers: readonly LayerSource[], index: number): number {

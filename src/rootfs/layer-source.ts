@@ -3,6 +3,7 @@
 import type { LayerLimits } from '../layer/limits.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { Compression } from '../manifest/media-types.ts';
+import type { Arrival } from '../place/arrival.ts';
 import type { BlobLocation } from '../place/place.ts';
 import type { LongOptions } from '../place/progress.ts';
 import type { Digest } from '../reference/digest.ts';
@@ -10,7 +11,10 @@ import type { Digest } from '../reference/digest.ts';
 /** One layer of a stack, lowest first in every list. */
 export interface LayerSource {
   descriptor: Descriptor;
+  /** Where the blob is; where it will be, while it arrives. */
   location: BlobLocation;
+  /** Set while the blob may still be on its way: reading follows it. */
+  arrival?: Arrival | undefined;
   /** What the image's config says the inflated bytes hash to; checked when given. */
   diffId?: Digest | undefined;
 }

@@ -1,13 +1,14 @@
 // Reads one layer to its end, in one pass: inflate, hash, read headers and, for an unpack, write the files.
 // It blocks from first byte to last, so it runs in a worker.
 import { OciError } from '../errors.ts';
-import { openFileRange } from '../layer/byte-source.ts';
+import { openBytes } from '../layer/byte-source.ts';
 import { baseOf, cleanPath } from '../layer/entry-path.ts';
 import { inflate, type SlabReader } from '../layer/inflate.ts';
 import { type LayerLimits, limitExceeded, RATIO_FLOOR } from '../layer/limits.ts';
 import { readTar } from '../layer/tar-reader.ts';
 import { whiteoutOf } from '../layer/whiteout.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
+import type { ArrivingFile } from '../place/arrival.ts';
 import type { BlobLocation } from '../place/place.ts';
 import { createVerifier } from '../place/verify.ts';
 import { algorithmOf, createDigester, type Digest } from '../reference/digest.ts';
@@ -18,7 +19,7 @@ import { createStage } from './stage-files.ts';
 /** One layer to read. Plain data: it crosses to a worker. */
 export interface LayerJob {
   descriptor: Descriptor;
-  location: BlobLocation;
+  location: BlobLocation | ArrivingFile;
   diffId: Digest | undefined;
   limits: LayerLimits;
   verifyBlob: boolean;
@@ -42,7 +43,7 @@ export function readLayer(job: LayerJob, onAdvance: (bytesIn: number) => void): 
   const { descriptor, diffId, limits } = job;
   const verifier = job.verifyBlob ? createVerifier(descriptor) : undefined;
   const digester = createDigester(diffId === undefined ? 'sha256' : algorithmOf(diffId));
-  const slabs = inflate(openFileRange(job.location), { onInput: verifier?.update });
+  const slabs = inflate(openBytes(job.location), { onInput: verifier?.update });
   try {
     let unpackedSize = 0;
     let toldAt = 0;

@@ -22,9 +22,11 @@ test('each manifest is asked for once', async () => {
   try {
     const { port } = server.address() as AddressInfo;
     const opened = await openLayers(client, `127.0.0.1:${port}${served.name.slice(slash)}`);
-    expect(opened.from).toBe('store');
+    expect(opened.from).toBe('registry');
     expect(opened.layers).toHaveLength(3);
+    await Promise.all(opened.layers.map(({ arrival }) => arrival?.arrived));
     await opened.close();
+    expect((await (await client.store()).list()).map(({ name }) => name)).toHaveLength(1);
     const gets = asked.filter((line) => line.startsWith('GET'));
     expect(gets).toHaveLength(2);
     expect(new Set(gets).size).toBe(2);
