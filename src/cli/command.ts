@@ -5,9 +5,10 @@ import { pipeline } from 'node:stream/promises';
 import { Command, type Interfaces } from '@oclif/core';
 import { type Client, createClient } from '../client/client.ts';
 import { fileError, OciError } from '../errors.ts';
+import type { LimitOptions } from '../layer/limits.ts';
 import { createReporter, type ProgressMode, type Reporter } from '../ui/reporter.ts';
 import { reportFailure } from './failure-output.ts';
-import { globalFlags } from './flags.ts';
+import { globalFlags, type limitFlags } from './flags.ts';
 import { watchSignals } from './signals.ts';
 
 /** What `execute` works with. */
@@ -45,6 +46,7 @@ export abstract class OciCommand<T extends typeof Command> extends Command {
     const signals = watchSignals();
     const client = createClient({
       ...clientOptions(common),
+      limits: limitsOf(flags),
       onProgress: reporter.onProgress,
       signal: signals.signal,
     });
@@ -104,6 +106,11 @@ function clientOptions(
       timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
     },
   };
+}
+
+/** The limits of a command that has `limitFlags`; none of others. */
+function limitsOf(flags: Partial<Interfaces.InferredFlags<typeof limitFlags>>): LimitOptions {
+  return { bytes: flags['max-bytes'], entries: flags['max-entries'] };
 }
 
 function readPem(file: string | undefined, flag: string): string | undefined {

@@ -1,6 +1,20 @@
 // The flags every command has, and the IMAGE argument most of them take.
 import { Args, Flags } from '@oclif/core';
+import { OciError } from '../errors.ts';
+import { parseBytes } from '../ui/format.ts';
 import { PROGRESS_MODES } from '../ui/reporter.ts';
+
+/** A flag for bytes: `10GB`, `512MB`, `1GiB`, `4096`. */
+const sizeFlag = Flags.custom<number>({
+  helpValue: 'SIZE',
+  parse: async (text, _context, { name }) => {
+    const bytes = parseBytes(text);
+    if (bytes !== undefined) return bytes;
+    throw new OciError('USAGE', `--${name} ${text}: not a size`, {
+      hint: 'write it as 10GB, 512MB, 1GiB or a number of bytes',
+    });
+  },
+});
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
@@ -57,6 +71,16 @@ export const globalFlags = {
     helpValue: 'SECONDS',
     min: 1,
     summary: 'Give up on a registry that says nothing for this long. Default: 60',
+  }),
+};
+
+/** What an image may ask of this machine: for every command that reads layers. */
+export const limitFlags = {
+  'max-bytes': sizeFlag({ summary: 'Refuse an image that unpacks to more. Default: 128GiB' }),
+  'max-entries': Flags.integer({
+    helpValue: 'N',
+    min: 1,
+    summary: 'Refuse an image with more tar entries. Default: 4000000',
   }),
 };
 

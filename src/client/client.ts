@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { BlobStore } from '../blobstore/store.ts';
+import type { LimitOptions } from '../layer/limits.ts';
 import type { Platform } from '../manifest/descriptor.ts';
 import type { LongOptions } from '../place/progress.ts';
 import type { CredentialSource } from '../registry/credentials.ts';
@@ -19,10 +20,14 @@ export interface ClientOptions extends LongOptions {
   /** A program's own credentials, instead of files. */
   credentials?: CredentialSource | undefined;
   transport?: TransportOptions | undefined;
+  /** What an image may ask of this machine; see `LayerLimits` for the defaults. */
+  limits?: LimitOptions | undefined;
 }
 
 /** The first argument of every verb. Close it when done. */
 export interface Client extends LongOptions {
+  /** The limits asked for; defaults hold for the others. */
+  readonly limits: LimitOptions;
   /** The platform asked for; undefined when the host's will do. */
   platform(): Promise<Platform | undefined>;
   store(): Promise<BlobStore>;
@@ -65,6 +70,7 @@ export function createClient(options: ClientOptions = {}): Client {
   return {
     signal,
     onProgress,
+    limits: options.limits ?? {},
     platform,
     store,
     credentials,

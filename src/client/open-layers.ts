@@ -1,6 +1,8 @@
 // An image whose layers are files on this machine: from the store, from an archive as it lies, or
 // on their way from a registry into the store while they are read.
 import { OciError } from '../errors.ts';
+import { checkImage } from '../layer/image-share.ts';
+import { layerLimits } from '../layer/limits.ts';
 import { isLayerType } from '../manifest/media-types.ts';
 import { hasLocalBlobs } from '../place/place.ts';
 import type { LayerSource, LayerStats } from '../rootfs/layer-source.ts';
@@ -30,6 +32,9 @@ export async function openLayers(client: Client, image: string): Promise<LocalIm
         hint: 'it is an artifact; see what it is with: ocitool inspect --raw',
       });
     }
+    // What is larger on the wire than it may be unpacked need not come at all.
+    const bytes = manifest.layers.reduce((sum, { size }) => sum + size, 0);
+    checkImage({ bytes, entries: 0 }, layerLimits(client.limits));
     if (opened.from === 'registry') {
       const { layers, close } = await startCopy(client, opened);
       return { ...opened, layers, close, unverified: false };

@@ -1,4 +1,6 @@
 // An image's files without unpacking it: the merged tree, and the layers its contents are read from.
+import { checkImage } from '../layer/image-share.ts';
+import { layerLimits } from '../layer/limits.ts';
 import { type ReadTreeResult, readTree } from '../rootfs/read-tree.ts';
 import type { Tree } from '../rootfs/tree.ts';
 import type { Client } from './client.ts';
@@ -22,7 +24,12 @@ export async function openTree(client: Client, image: string): Promise<OpenedTre
       // Looking is quick and answers by itself: only what a person must know is told.
       onProgress: (event) => event.type === 'warning' && client.onProgress?.(event),
       verifyBlob: opened.unverified,
+      limits: client.limits,
     });
+    // Also where a tree was told by something other than the layers.
+    const sum = (key: 'unpackedSize' | 'entries'): number =>
+      stats.reduce((all, layer) => all + layer[key], 0);
+    checkImage({ bytes: sum('unpackedSize'), entries: sum('entries') }, layerLimits(client.limits));
     await rememberLayers(client, opened, stats);
     return { image: opened, tree, stats, close: opened.close };
   } catch (error) {

@@ -31,7 +31,8 @@ export async function unpack(
   destination: string,
   options: UnpackOptions = {},
 ): Promise<UnpackedImage> {
-  const opened = await openLayers(client, image);
+  const limits = { ...client.limits, ...options.limits };
+  const opened = await openLayers({ ...client, limits }, image);
   try {
     for (const { descriptor } of opened.layers) client.onProgress?.({ type: 'queued', descriptor });
     const { layers, warnings } = await unpackLayers(opened.layers, destination, {
@@ -39,6 +40,7 @@ export async function unpack(
       onProgress: client.onProgress,
       verifyBlob: opened.unverified,
       ...options,
+      limits,
     });
     await rememberLayers(client, opened, layers);
     return { name: opened.name, digest: opened.descriptor.digest, destination, layers, warnings };

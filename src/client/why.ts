@@ -28,6 +28,7 @@ export async function why(client: Client, image: string, path: string): Promise<
     const trace = await tracePath(opened.layers, path, {
       signal: client.signal,
       verifyBlob: opened.unverified,
+      limits: client.limits,
     });
     await rememberLayers(client, opened, trace.layers);
     const history = layerHistory(opened.manifest, opened.config);

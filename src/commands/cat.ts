@@ -1,6 +1,6 @@
 import { Args } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
-import { imageArg } from '../cli/flags.ts';
+import { imageArg, limitFlags } from '../cli/flags.ts';
 import { openTree } from '../client/open-tree.ts';
 import { readFile } from '../rootfs/look.ts';
 
@@ -13,6 +13,7 @@ export default class Cat extends OciCommand<typeof Cat> {
     image: imageArg,
     path: Args.string({ name: 'PATH', required: true, description: 'a file in the image' }),
   };
+  static override flags = { ...limitFlags };
 
   protected async execute({ args, client, signal, write }: Session<typeof Cat>): Promise<void> {
     const opened = await openTree(client, args.image);

@@ -3,7 +3,7 @@ import { rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
-import { imageArg } from '../cli/flags.ts';
+import { imageArg, limitFlags } from '../cli/flags.ts';
 import { openTree } from '../client/open-tree.ts';
 import { fileError, OciError } from '../errors.ts';
 import { exportTree } from '../rootfs/export.ts';
@@ -18,6 +18,7 @@ export default class Export extends OciCommand<typeof Export> {
   ];
   static override args = { image: imageArg };
   static override flags = {
+    ...limitFlags,
     output: Flags.string({
       char: 'o',
       default: '-',

@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
-import { imageArg } from '../cli/flags.ts';
+import { imageArg, limitFlags } from '../cli/flags.ts';
 import { layers } from '../client/layers.ts';
 import { formatBytes, formatCount, shortDigest } from '../ui/format.ts';
 import { formatTable } from '../ui/table.ts';
@@ -16,6 +16,7 @@ export default class Layers extends OciCommand<typeof Layers> {
   ];
   static override args = { image: imageArg };
   static override flags = {
+    ...limitFlags,
     read: Flags.boolean({ summary: 'Read layers whose unpacked size is not known yet' }),
     'no-trunc': Flags.boolean({ summary: 'Do not cut digests and instructions' }),
   };

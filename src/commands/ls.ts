@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
-import { imageArg } from '../cli/flags.ts';
+import { imageArg, limitFlags } from '../cli/flags.ts';
 import { openTree } from '../client/open-tree.ts';
 import { listTree } from '../rootfs/look.ts';
 import { describeNode, listingLines } from '../ui/listing.ts';
@@ -19,6 +19,7 @@ export default class Ls extends OciCommand<typeof Ls> {
     path: Args.string({ name: 'PATH', default: '/', description: 'a directory or file in the image' }),
   };
   static override flags = {
+    ...limitFlags,
     recursive: Flags.boolean({ char: 'R', summary: 'Everything below PATH' }),
   };
 

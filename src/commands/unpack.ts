@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
-import { imageArg } from '../cli/flags.ts';
+import { imageArg, limitFlags } from '../cli/flags.ts';
 import { unpack } from '../client/unpack.ts';
 import { formatBytes, formatCount } from '../ui/format.ts';
 
@@ -18,6 +18,7 @@ export default class Unpack extends OciCommand<typeof Unpack> {
     dir: Args.string({ name: 'DIR', required: true, description: 'absent, or an empty directory' }),
   };
   static override flags = {
+    ...limitFlags,
     force: Flags.boolean({ summary: 'Replace what is in DIR' }),
   };
 

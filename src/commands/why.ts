@@ -1,6 +1,6 @@
 import { Args } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
-import { imageArg } from '../cli/flags.ts';
+import { imageArg, limitFlags } from '../cli/flags.ts';
 import { why } from '../client/why.ts';
 import { formatBytes, shortDigest } from '../ui/format.ts';
 import { formatTable } from '../ui/table.ts';
@@ -15,6 +15,7 @@ export default class Why extends OciCommand<typeof Why> {
     image: imageArg,
     path: Args.string({ name: 'PATH', required: true, description: 'a path in the image' }),
   };
+  static override flags = { ...limitFlags };
 
   protected async execute({ args, client, answer, width }: Session<typeof Why>): Promise<void> {
     const found = await why(client, args.image, args.path);

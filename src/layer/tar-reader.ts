@@ -37,6 +37,8 @@ export interface TarReader {
   readonly bodyOffset: number;
   /** Headers seen, those without an entry of their own included. */
   readonly headers: number;
+  /** Sum of the files' sizes so far, holes included. */
+  readonly fileBytes: number;
 }
 
 /** What the headers in front of an entry say of it. */
@@ -66,7 +68,6 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
   let at = 0;
   let ended = false;
   let headers = 0;
-  /** Sum of the files' sizes, holes included. */
   let fileBytes = 0;
   /** Of the current body: bytes stored and not yet handed out, and the padding behind them. */
   let left = 0;
@@ -113,7 +114,7 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
 
   /** The whole body of a header that is about another entry. */
   function takeBody(size: number): Buffer {
-    if (size > limits.headerBytes) throw limitExceeded('a tar header with more bytes', limits.headerBytes);
+    if (size > limits.headerBytes) throw limitExceeded('the layer', 'headerBytes', limits.headerBytes);
     const body = Buffer.allocUnsafe(padded(size));
     for (let done = 0; done < body.length; done += BLOCK) takeBlock().copy(body, done);
     return body.subarray(0, size);
@@ -144,7 +145,7 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
         return undefined;
       }
       verifyChecksum(slab, at);
-      if (++headers > limits.entries) throw limitExceeded('more entries', limits.entries);
+      if (++headers > limits.entries) throw limitExceeded('the layer', 'entries', limits.entries);
       const header = at;
       at += BLOCK;
       const type = String.fromCharCode(slab[header + 156] as number);
@@ -206,7 +207,7 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
         } else if (type === 'S') takeOldSparse(entry, header, format);
         else if (pax?.sparse !== undefined) takePaxSparse(entry, pax.sparse);
         fileBytes += entry.size;
-        if (fileBytes > limits.bytes) throw limitExceeded('files with more bytes', limits.bytes);
+        if (fileBytes > limits.bytes) throw limitExceeded('the layer', 'bytes', limits.bytes);
         break;
       case 'directory':
         // Only an incremental dump's directory has a body; the size of others means nothing.
@@ -239,7 +240,7 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
     readOldSparseEntries(slab, header + 386, 4, found);
     let extended = slab[header + 482] !== 0;
     for (let bytes = BLOCK; extended; bytes += BLOCK) {
-      if (bytes > limits.headerBytes) throw limitExceeded('a sparse map with more bytes', limits.headerBytes);
+      if (bytes > limits.headerBytes) throw limitExceeded('the layer', 'headerBytes', limits.headerBytes);
       const block = takeBlock();
       readOldSparseEntries(block, 0, 21, found);
       extended = block[504] !== 0;
@@ -263,7 +264,7 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
     let bytes = 0;
     const found = readSparseMap1(() => {
       bytes += BLOCK;
-      if (bytes > limits.headerBytes) throw limitExceeded('a sparse map with more bytes', limits.headerBytes);
+      if (bytes > limits.headerBytes) throw limitExceeded('the layer', 'headerBytes', limits.headerBytes);
       if (bytes > left + padding) throw invalidTar('a sparse map does not end');
       return takeBlock();
     });
@@ -313,6 +314,9 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
     },
     get headers() {
       return headers;
+    },
+    get fileBytes() {
+      return fileBytes;
     },
   };
 }

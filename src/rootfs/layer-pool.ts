@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { abortError, OciError, throwIfAborted } from '../errors.ts';
+import { imageCounters } from '../layer/image-share.ts';
 import { layerLimits } from '../layer/limits.ts';
 import { type Arrival, isArriving, isDropped } from '../place/arrival.ts';
 import type { LayerSource, ReadLayersOptions } from './layer-source.ts';
@@ -28,6 +29,7 @@ export async function readLayers(
   const { signal, onProgress, verifyBlob = false } = options;
   throwIfAborted(signal);
   const limits = layerLimits(options.limits);
+  const counters = imageCounters(layers.length);
   const results: LayerResult[] = [];
   const queue = layers.map((_, index) => index).sort((a, b) => sizeOf(layers, b) - sizeOf(layers, a));
   const workers = Array.from(
@@ -47,7 +49,15 @@ export async function readLayers(
       const read = (location: LayerJob['location'], onAdvance: (bytes: number) => void) =>
         readInWorker(
           worker,
-          { descriptor, location, diffId, limits, verifyBlob, stage: stageOf(index) },
+          {
+            descriptor,
+            location,
+            diffId,
+            limits,
+            share: { counters, layer: index },
+            verifyBlob,
+            stage: stageOf(index),
+          },
           onAdvance,
         );
       const onAdvance = (bytes: number): void => onProgress?.({ type: 'unpacking', digest, bytes });

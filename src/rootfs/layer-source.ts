@@ -1,6 +1,6 @@
 // What goes in and comes out of every question about an image's files: where each layer's blob lies, and what
 // reading it told.
-import type { LayerLimits } from '../layer/limits.ts';
+import type { LimitOptions } from '../layer/limits.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { Compression } from '../manifest/media-types.ts';
 import type { Arrival } from '../place/arrival.ts';
@@ -36,7 +36,7 @@ export interface LayerStats {
 
 /** Options of everything that reads layers. */
 export interface ReadLayersOptions extends LongOptions {
-  limits?: Partial<LayerLimits> | undefined;
+  limits?: LimitOptions | undefined;
   /** Also check size and digest of each blob: for places that did not do it on the way in. Default false. */
   verifyBlob?: boolean | undefined;
   /** Worker threads at most. Default: the machine's cores. */

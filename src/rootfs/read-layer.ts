@@ -3,6 +3,7 @@
 import { OciError } from '../errors.ts';
 import { openBytes } from '../layer/byte-source.ts';
 import { baseOf, cleanPath } from '../layer/entry-path.ts';
+import { type ImageShare, openShare } from '../layer/image-share.ts';
 import { inflate, type SlabReader } from '../layer/inflate.ts';
 import { type LayerLimits, limitExceeded, RATIO_FLOOR } from '../layer/limits.ts';
 import { readTar } from '../layer/tar-reader.ts';
@@ -22,6 +23,8 @@ export interface LayerJob {
   location: BlobLocation | ArrivingFile;
   diffId: Digest | undefined;
   limits: LayerLimits;
+  /** What the image's other layers use counts against the limits too. */
+  share: ImageShare;
   verifyBlob: boolean;
   /** The folder, not yet there, to write files into; undefined to write nothing. */
   stage: string | undefined;
@@ -52,6 +55,7 @@ export function readLayer(job: LayerJob, onAdvance: (bytesIn: number) => void): 
       if (slab === undefined) return undefined;
       unpackedSize += slab.length;
       checkLimits(slabs, unpackedSize, limits);
+      tellUse();
       digester.update(slab);
       const now = performance.now();
       if (now - toldAt > 100) {
@@ -61,7 +65,9 @@ export function readLayer(job: LayerJob, onAdvance: (bytesIn: number) => void): 
       return slab;
     };
 
+    const use = openShare(job.share, limits);
     const tar = readTar(nextSlab, limits);
+    const tellUse = (): void => use(Math.max(unpackedSize, tar.fileBytes), tar.headers);
     const log = createEntryLog();
     const stage = job.stage === undefined ? undefined : createStage(job.stage);
     let entries = 0;
@@ -78,6 +84,7 @@ export function readLayer(job: LayerJob, onAdvance: (bytesIn: number) => void): 
         if (stage !== undefined) log.setStaged(index, stage.file(entry, path, index, tar));
       }
     }
+    tellUse();
     verifier?.end();
     const actual = digester.digest();
     return {
@@ -100,9 +107,9 @@ export function readLayer(job: LayerJob, onAdvance: (bytesIn: number) => void): 
 }
 
 function checkLimits(slabs: SlabReader, unpackedSize: number, limits: LayerLimits): void {
-  if (unpackedSize > limits.bytes) throw limitExceeded('more inflated bytes', limits.bytes);
+  if (unpackedSize > limits.bytes) throw limitExceeded('the layer', 'bytes', limits.bytes);
   if (unpackedSize > RATIO_FLOOR && unpackedSize > limits.ratio * slabs.bytesIn) {
-    throw limitExceeded('a higher compression ratio', limits.ratio);
+    throw limitExceeded('the layer', 'ratio', limits.ratio);
   }
 }
 

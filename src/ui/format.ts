@@ -16,6 +16,18 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(digits)}${UNITS[unit]}`;
 }
 
+const SIZE = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])(i?))?b?$/i;
+
+/** What people write for bytes, `10GB` (decimal), `1GiB` (binary), `1.5m`, `4096`; undefined when it is none, or 0. */
+export function parseBytes(text: string): number | undefined {
+  const [, count, unit = '', binary] = SIZE.exec(text.trim()) ?? [];
+  if (count === undefined) return undefined;
+  const bytes = Math.floor(
+    Number(count) * (binary ? 1024 : 1000) ** ' kmgtp'.indexOf(unit.toLowerCase() || ' '),
+  );
+  return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
 /** A count with thousands separated by a thin convention everybody reads: `76,000`. */
 export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isOciError } from '../../src/errors.ts';
+import { imageCounters } from '../../src/layer/image-share.ts';
 import { layerLimits } from '../../src/layer/limits.ts';
 import { placeTree } from '../../src/rootfs/place.ts';
 import { readLayer } from '../../src/rootfs/read-layer.ts';
@@ -81,6 +82,7 @@ function engine(stackOfMembers: Member[][]): Map<string, Seen> | undefined {
   mkdirSync(work);
   try {
     const stages = sources.map((_, index) => join(work, String(index)));
+    const counters = imageCounters(sources.length);
     const results = sources.map(({ descriptor, location }, index) =>
       readLayer(
         {
@@ -88,6 +90,7 @@ function engine(stackOfMembers: Member[][]): Map<string, Seen> | undefined {
           location,
           diffId: undefined,
           limits: layerLimits(),
+          share: { counters, layer: index },
           verifyBlob: true,
           stage: stages[index],
         },

@@ -5,6 +5,7 @@ import {
   formatBytes,
   formatCount,
   formatDuration,
+  parseBytes,
   printable,
   shortDigest,
 } from '../../src/ui/format.ts';
@@ -20,6 +21,20 @@ test.each([
   [1_460_000_000, '1.46GB'],
 ])('%d bytes are %s', (bytes, text) => {
   expect(formatBytes(bytes)).toBe(text);
+});
+
+test.each([
+  ['4096', 4096],
+  ['10GB', 10_000_000_000],
+  ['512 mb', 512_000_000],
+  ['1GiB', 2 ** 30],
+  ['1.5k', 1500],
+  ['0', undefined],
+  ['-1', undefined],
+  ['10XB', undefined],
+  ['9999PB', undefined],
+])('%s is %s bytes', (text, bytes) => {
+  expect(parseBytes(text)).toBe(bytes);
 });
 
 test('counts have their thousands apart', () => {
