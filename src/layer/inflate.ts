@@ -19,9 +19,12 @@ export interface SlabReader {
 export interface InflateOptions {
   /** Sees every blob byte, in order: for the blob's digest. */
   onInput?: ((chunk: Uint8Array) => void) | undefined;
+  /** Where to put the next slab: `SLAB` bytes. Default: always into the same. */
+  takeSlab?: (() => Buffer) | undefined;
 }
 
-const SLAB = 512 * 1024;
+/** Bytes of a slab. */
+export const SLAB = 512 * 1024;
 const CHUNK = 256 * 1024;
 
 /** The blob bytes read but not yet used. */
@@ -37,13 +40,13 @@ interface Input {
 type Fill = (slab: Buffer, start: number) => number;
 
 /** Inflates what `source` holds, to its last byte: what follows the compressed stream is read too (umoci#360). */
-export function inflate(source: ByteSource, { onInput }: InflateOptions = {}): SlabReader {
+export function inflate(source: ByteSource, options: InflateOptions = {}): SlabReader {
   let bytesIn = 0;
   const read = (buffer: Uint8Array): number => {
     const got = source.read(buffer);
     if (got > 0) {
       bytesIn += got;
-      onInput?.(buffer.subarray(0, got));
+      options.onInput?.(buffer.subarray(0, got));
     }
     return got;
   };
@@ -71,7 +74,13 @@ export function inflate(source: ByteSource, { onInput }: InflateOptions = {}): S
       : compression === 'gzip'
         ? gunzip(input, zlib)
         : unzstd(input, zlib);
-  const slab = Buffer.allocUnsafeSlow(SLAB);
+  let own: Buffer | undefined;
+  const takeSlab =
+    options.takeSlab ??
+    (() => {
+      own ??= Buffer.allocUnsafeSlow(SLAB);
+      return own;
+    });
   let ended = false;
   return {
     compression,
@@ -80,6 +89,7 @@ export function inflate(source: ByteSource, { onInput }: InflateOptions = {}): S
     },
     next() {
       if (ended) return undefined;
+      const slab = takeSlab();
       const end = fill(slab, 0);
       if (end === SLAB) return slab;
       ended = true;

@@ -1,13 +1,14 @@
 // Reads the layers of an image in worker threads, each layer in one, the biggest first. Reading blocks, so a thread
-// per layer is what makes layers parallel; the pool is as wide as the machine.
+// per layer is what makes layers parallel; the pool is as wide as the machine. A worker without a layer helps the one
+// that has most left.
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { abortError, OciError, throwIfAborted } from '../errors.ts';
 import { imageCounters } from '../layer/image-share.ts';
 import { layerLimits } from '../layer/limits.ts';
 import { type Arrival, isArriving, isDropped } from '../place/arrival.ts';
 import type { LayerSource, ReadLayersOptions } from './layer-source.ts';
-import type { WorkerMessage } from './layer-worker.ts';
+import type { PoolMessage, WorkerMessage } from './layer-worker.ts';
 import type { LayerJob, LayerResult } from './read-layer.ts';
 import { removeTree } from './staging.ts';
 
@@ -16,6 +17,11 @@ const WORKER = new URL(
   import.meta.url.endsWith('.ts') ? './layer-worker.ts' : './layer-worker.js',
   import.meta.url,
 );
+
+/** Compressed bytes left in a layer that are worth the messages of a helper. */
+const WORTH_HELPING = 1024 * 1024;
+/** Files are written about as fast as one thread reads them with this many to help. */
+const MOST_HELPERS = 3;
 
 /**
  * Reads all layers; results are in the order given. `stageOf` says where each one's files go. When one fails, or the
@@ -32,10 +38,14 @@ export async function readLayers(
   const counters = imageCounters(layers.length);
   const results: LayerResult[] = [];
   const queue = layers.map((_, index) => index).sort((a, b) => sizeOf(layers, b) - sizeOf(layers, a));
+  const useful =
+    layers.length + layers.filter((_, i) => sizeOf(layers, i) > WORTH_HELPING).length * MOST_HELPERS;
   const workers = Array.from(
-    { length: Math.min(options.workers ?? availableParallelism(), layers.length) },
+    { length: Math.min(options.workers ?? availableParallelism(), useful) },
     () => new Worker(WORKER),
   );
+  /** Compressed bytes left in the layers that are being written. */
+  const left = new Map<Worker, number>();
   const { promise: interrupted, reject: interrupt } = Promise.withResolvers<never>();
   interrupted.catch(() => {});
   const onAbort = (): void => interrupt(abortError(signal));
@@ -46,28 +56,29 @@ export async function readLayers(
       const layer = layers[index] as LayerSource;
       const { descriptor, diffId } = layer;
       const { digest } = descriptor;
+      const stage = stageOf(index);
       const read = (location: LayerJob['location'], onAdvance: (bytes: number) => void) =>
         readInWorker(
           worker,
-          {
-            descriptor,
-            location,
-            diffId,
-            limits,
-            share: { counters, layer: index },
-            verifyBlob,
-            stage: stageOf(index),
+          { descriptor, location, diffId, limits, share: { counters, layer: index }, verifyBlob, stage },
+          (bytes) => {
+            if (stage !== undefined) left.set(worker, sizeOf(layers, index) - bytes);
+            onAdvance(bytes);
           },
-          onAdvance,
-        );
+        ).finally(() => left.delete(worker));
       const onAdvance = (bytes: number): void => onProgress?.({ type: 'unpacking', digest, bytes });
       const result =
         layer.arrival === undefined
           ? await read(layer.location, onAdvance)
-          : await readArriving(layer.arrival, read, onAdvance, () => dropStage(stageOf(index)));
+          : await readArriving(layer.arrival, read, onAdvance, () => dropStage(stage));
       if (result.warning !== undefined) onProgress?.({ type: 'warning', message: result.warning });
       onProgress?.({ type: 'unpacked', digest, entries: result.stats.entries });
       results[index] = result;
+    }
+    for (let busiest = busiestOf(left); busiest !== undefined; busiest = busiestOf(left)) {
+      const { port1, port2 } = new MessageChannel();
+      busiest.postMessage({ type: 'helper', port: port1 } satisfies PoolMessage, [port1]);
+      await ask(worker, { type: 'help', port: port2 }, [port2], () => {});
     }
   };
   try {
@@ -121,24 +132,46 @@ function sizeOf(layers: readonly LayerSource[], index: number): number {
   return layers[index]?.location.size ?? 0;
 }
 
-function readInWorker(
+/** The worker whose layer has most left, if there is one that needs help. */
+function busiestOf(left: ReadonlyMap<Worker, number>): Worker | undefined {
+  let busiest: Worker | undefined;
+  let most = WORTH_HELPING;
+  for (const [worker, bytes] of left) {
+    if (bytes > most) {
+      busiest = worker;
+      most = bytes;
+    }
+  }
+  return busiest;
+}
+
+async function readInWorker(
   worker: Worker,
   job: LayerJob,
   onAdvance: (bytes: number) => void,
 ): Promise<LayerResult> {
-  const { promise, resolve, reject } = Promise.withResolvers<LayerResult>();
-  const onMessage = (message: WorkerMessage): void => {
-    if (message.type === 'advanced') onAdvance(message.bytes);
-    else if (message.type === 'done') resolve(message.result);
-    else {
-      const where = `layer ${job.descriptor.digest}: `;
-      const text = message.message.startsWith(where) ? message.message : `${where}${message.message}`;
-      reject(new OciError(message.code, text, { hint: message.hint }));
-    }
+  const answer = await ask(worker, { type: 'read', job }, [], onAdvance);
+  if (answer.type === 'done') return answer.result;
+  const where = `layer ${job.descriptor.digest}: `;
+  const { code, message, hint } = answer as Extract<WorkerMessage, { type: 'failed' }>;
+  throw new OciError(code, message.startsWith(where) ? message : `${where}${message}`, { hint });
+}
+
+/** What the worker answers in the end. Rejects when it dies. */
+function ask(
+  worker: Worker,
+  message: PoolMessage,
+  transfer: MessagePort[],
+  onAdvance: (bytes: number) => void,
+): Promise<WorkerMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<WorkerMessage>();
+  const onMessage = (answer: WorkerMessage): void => {
+    if (answer.type === 'advanced') onAdvance(answer.bytes);
+    else resolve(answer);
   };
   const onExit = (code: number): void =>
     reject(new OciError('IO', `a worker thread ended with code ${code}`));
   worker.on('message', onMessage).on('error', reject).on('exit', onExit);
-  worker.postMessage(job);
+  worker.postMessage(message, transfer);
   return promise.finally(() => worker.off('message', onMessage).off('error', reject).off('exit', onExit));
 }

@@ -1,22 +1,36 @@
-// A worker thread that reads layers, one after the other, as the pool hands them out.
-import { parentPort } from 'node:worker_threads';
+// A worker thread that reads layers, one after the other, as the pool hands them out; with none left for it, it helps
+// another worker with writing files.
+import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { type ErrorCode, OciError } from '../errors.ts';
 import { transferList } from './entry-log.ts';
+import { help } from './hand-out.ts';
 import { type LayerJob, type LayerResult, readLayer } from './read-layer.ts';
+
+/** What the pool tells a worker. */
+export type PoolMessage =
+  | { type: 'read'; job: LayerJob }
+  /** Write the files that come through the port. */
+  | { type: 'help'; port: MessagePort }
+  /** Another worker is at the port's other end, to help with the layer that is being read. */
+  | { type: 'helper'; port: MessagePort };
 
 /** What a worker tells the pool. */
 export type WorkerMessage =
   | { type: 'advanced'; bytes: number }
   | { type: 'done'; result: LayerResult }
+  | { type: 'helped' }
   | { type: 'failed'; code: ErrorCode; message: string; hint: string | undefined };
 
 const port = parentPort;
 if (port !== null) {
   const tell = (message: WorkerMessage, transfer: ArrayBuffer[] = []): void =>
     port.postMessage(message, transfer);
-  port.on('message', (job: LayerJob) => {
+  // Reading blocks the event loop: what comes meanwhile is fetched by hand. It can only be helpers.
+  const nextHelper = (): MessagePort | undefined => receiveMessageOnPort(port)?.message.port;
+
+  const read = (job: LayerJob): void => {
     try {
-      const result = readLayer(job, (bytes) => tell({ type: 'advanced', bytes }));
+      const result = readLayer(job, (bytes) => tell({ type: 'advanced', bytes }), nextHelper);
       tell({ type: 'done', result }, transferList(result.log));
     } catch (error) {
       // Anything but an expected failure is a defect: it goes to the pool as the thread's own error.
@@ -24,5 +38,11 @@ if (port !== null) {
       const { code, message, hint } = error;
       tell({ type: 'failed', code, message, hint });
     }
+  };
+  port.on('message', (message: PoolMessage) => {
+    if (message.type === 'read') read(message.job);
+    else if (message.type === 'help') help(message.port, () => tell({ type: 'helped' }));
+    // The layer was finished before its helper came.
+    else message.port.close();
   });
 }

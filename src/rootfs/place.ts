@@ -6,7 +6,8 @@ import { STAGED } from './entry-log.ts';
 import type { LayerResult } from './read-layer.ts';
 import { setTimesAt } from './set-times.ts';
 import { createSpecial, type Losses, setOwnerAt, setXattrs } from './special-files.ts';
-import { STAGED_DIRECTORY_MODE, type StagePaths, stageError, stagePaths } from './stage-files.ts';
+import { STAGED_DIRECTORY_MODE } from './stage-files.ts';
+import { type StagePaths, stageError, stagePaths } from './stage-writer.ts';
 import { countByLayer, type HomeCounts, type StagedDirectory, stagedTree } from './staged-tree.ts';
 import { fsPath, inodeOf, type Tree, type TreeNode } from './tree.ts';
 

@@ -14,6 +14,7 @@ import type { BlobLocation } from '../place/place.ts';
 import { createVerifier } from '../place/verify.ts';
 import { algorithmOf, createDigester, type Digest } from '../reference/digest.ts';
 import { createEntryLog, type EntryLog } from './entry-log.ts';
+import type { NextHelper } from './hand-out.ts';
 import type { LayerStats } from './layer-source.ts';
 import { createStage } from './stage-files.ts';
 
@@ -41,12 +42,21 @@ export interface LayerResult {
   warning: string | undefined;
 }
 
-/** Reads a layer. `onAdvance` hears of the blob bytes read, at most ten times a second. */
-export function readLayer(job: LayerJob, onAdvance: (bytesIn: number) => void): LayerResult {
+/**
+ * Reads a layer. `onAdvance` hears of the blob bytes read, at most ten times a second; `nextHelper` is asked for
+ * threads to help with writing files.
+ */
+export function readLayer(
+  job: LayerJob,
+  onAdvance: (bytesIn: number) => void,
+  nextHelper: NextHelper = () => undefined,
+): LayerResult {
   const { descriptor, diffId, limits } = job;
   const verifier = job.verifyBlob ? createVerifier(descriptor) : undefined;
   const digester = createDigester(diffId === undefined ? 'sha256' : algorithmOf(diffId));
-  const slabs = inflate(openBytes(job.location), { onInput: verifier?.update });
+  const log = createEntryLog();
+  const stage = job.stage === undefined ? undefined : createStage(job.stage, log.setStaged, nextHelper);
+  const slabs = inflate(openBytes(job.location), { onInput: verifier?.update, takeSlab: stage?.takeSlab });
   try {
     let unpackedSize = 0;
     let toldAt = 0;
@@ -68,8 +78,6 @@ export function readLayer(job: LayerJob, onAdvance: (bytesIn: number) => void): 
     const use = openShare(job.share, limits);
     const tar = readTar(nextSlab, limits);
     const tellUse = (): void => use(Math.max(unpackedSize, tar.fileBytes), tar.headers);
-    const log = createEntryLog();
-    const stage = job.stage === undefined ? undefined : createStage(job.stage);
     let entries = 0;
     let files = 0;
     for (let entry = tar.next(); entry !== undefined; entry = tar.next()) {
@@ -81,10 +89,11 @@ export function readLayer(job: LayerJob, onAdvance: (bytesIn: number) => void): 
       if (entry.kind === 'directory') stage?.directory(path);
       else {
         files++;
-        if (stage !== undefined) log.setStaged(index, stage.file(entry, path, index, tar));
+        stage?.file(entry, path, index, tar);
       }
     }
     tellUse();
+    stage?.finish();
     verifier?.end();
     const actual = digester.digest();
     return {

@@ -5,7 +5,7 @@ import { chmodSync, lchownSync, symlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { fileError, type OciError } from '../errors.ts';
 import { setTimesAt } from './set-times.ts';
-import { isOwnerRefused } from './stage-files.ts';
+import { isOwnerRefused } from './stage-writer.ts';
 import { syscalls } from './syscalls.ts';
 import { fsPath, type TreeNode } from './tree.ts';
 
