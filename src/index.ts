@@ -5,6 +5,7 @@ export { openArchive, openOciLayout } from './archive/open.ts';
 export { listImages, type StoredImage } from './blobstore/images.ts';
 export { type BlobStore, type OpenStoreOptions, openStore } from './blobstore/store.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
+export { type DiffOptions, diff, type ImageDiff } from './client/diff.ts';
 export { digest, manifest, type RawDocument, rawConfig } from './client/documents.ts';
 export { type ImageInfo, inspect } from './client/inspect.ts';
 export { type ImageLayers, type LayerInfo, type LayersOptions, layers } from './client/layers.ts';
@@ -41,6 +42,7 @@ export { familiarReference, formatReference, parseReference, type Reference } fr
 export { type Credential, type CredentialSource, fileCredentials } from './registry/credentials.ts';
 export { openRepository, type Repository } from './registry/repository.ts';
 export { createTransport, type Transport, type TransportOptions } from './registry/transport.ts';
+export { type DiffEntry, type DiffSide, diffTrees, type TreeDiff } from './rootfs/diff.ts';
 export { exportTree } from './rootfs/export.ts';
 export type { LayerSource, LayerStats } from './rootfs/layer-source.ts';
 export { listTree, lookUp, readFile } from './rootfs/look.ts';

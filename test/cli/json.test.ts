@@ -77,6 +77,16 @@ describe('answers fit their schemas', () => {
   test('why', async () => {
     await answer('why', 'why', served.name, '/bin/sh');
   });
+  test('diff', async () => {
+    const other = `docker://${served.name}`;
+    expect(await answer('diff', 'diff', served.name, other)).toMatchObject({
+      entries: [],
+      shared: { layers: 3 },
+    });
+    expect(
+      await answer('diff', 'diff', '--times', '--platform', 'linux/arm64', served.name, other, '/bin'),
+    ).toMatchObject({ path: '/bin' });
+  });
   test('check, df, version', async () => {
     await answer('check', 'check');
     await answer('df', 'df');
