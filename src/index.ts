@@ -7,6 +7,15 @@ export { type BlobStore, type OpenStoreOptions, openStore } from './blobstore/st
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
 export { type DiffOptions, diff, type ImageDiff } from './client/diff.ts';
 export { digest, manifest, type RawDocument, rawConfig } from './client/documents.ts';
+export {
+  type ExportedImage,
+  type ExportFormat,
+  type ExportOptions,
+  type ExportStream,
+  exportFormatOf,
+  exportImage,
+  exportStream,
+} from './client/export.ts';
 export { type ImageInfo, inspect } from './client/inspect.ts';
 export { type ImageLayers, type LayerInfo, type LayersOptions, layers } from './client/layers.ts';
 export { type OpenedImage, openImage } from './client/open-image.ts';

@@ -1,19 +1,18 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
 import { Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
 import { imageArg, limitFlags } from '../cli/flags.ts';
-import { openTree } from '../client/open-tree.ts';
-import { fileError, OciError } from '../errors.ts';
-import { exportTree } from '../rootfs/export.ts';
+import { EXPORT_FORMATS, exportImage, exportStream } from '../client/export.ts';
+import { OciError } from '../errors.ts';
+import { formatBytes } from '../ui/format.ts';
 
 export default class Export extends OciCommand<typeof Export> {
   static override usage = 'export IMAGE [FLAGS]';
-  static override summary = "Write an image's flattened root file system as one tar";
-  static override description = 'Reproducible: the same image gives the same bytes.';
+  static override summary = "Write an image's flattened root file system as one file";
+  static override description =
+    'A tar, compressed or not, or a squashfs or erofs image (made by mksquashfs and mkfs.erofs, where installed). Owners, devices and attributes are the image’s, whoever runs it. Reproducible: the same image gives the same bytes.';
   static override examples = [
-    '<%= config.bin %> export alpine:3.20 -o rootfs.tar',
+    '<%= config.bin %> export alpine:3.20 -o rootfs.tar.zst',
+    '<%= config.bin %> export alpine:3.20 -o rootfs.squashfs',
     '<%= config.bin %> export alpine:3.20 | tar -tv | head',
   ];
   static override args = { image: imageArg };
@@ -25,44 +24,30 @@ export default class Export extends OciCommand<typeof Export> {
       helpValue: 'FILE',
       summary: 'Where to write; - is stdout',
     }),
+    format: Flags.option({ options: EXPORT_FORMATS })({
+      summary: "What to write. Default: what FILE's ending says, else tar",
+    }),
   };
 
-  protected async execute({
-    args,
-    flags,
-    client,
-    signal,
-    answer,
-    write,
-  }: Session<typeof Export>): Promise<void> {
-    const { output } = flags;
-    if (output === '-' && process.stdout.isTTY) {
-      throw new OciError('USAGE', 'a tar archive is no sight for a terminal', {
-        hint: 'write it to a file with -o FILE, or pipe it',
-      });
-    }
-    const opened = await openTree(client, args.image);
-    try {
-      const tar = exportTree(opened.tree, opened.image.layers, { signal });
-      if (output === '-') await write(tar);
-      else {
-        await writeWhole(output, tar);
-        answer({ name: opened.image.name, digest: opened.image.descriptor.digest, file: output }, () => []);
+  protected async execute({ args, flags, client, answer, write }: Session<typeof Export>): Promise<void> {
+    const { output, format } = flags;
+    if (output === '-') {
+      if (process.stdout.isTTY) {
+        throw new OciError('USAGE', 'an archive is no sight for a terminal', {
+          hint: 'write it to a file with -o FILE, or pipe it',
+        });
       }
-    } finally {
-      await opened.close();
+      const { stream, close } = await exportStream(client, args.image, { format });
+      try {
+        await write(stream);
+      } finally {
+        await close();
+      }
+      return;
     }
-  }
-}
-
-/** The file appears whole or not at all. */
-async function writeWhole(file: string, source: NodeJS.ReadableStream): Promise<void> {
-  const partial = `${file}.partial-${process.pid}`;
-  try {
-    await pipeline(source, createWriteStream(partial, { flags: 'wx' }));
-    await rename(partial, file);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw fileError(error, file);
+    const exported = await exportImage(client, args.image, output, { format });
+    answer(exported, () => [
+      `${output}: ${exported.name}, ${exported.format}, ${formatBytes(exported.size)}`,
+    ]);
   }
 }
