@@ -1,7 +1,11 @@
 import { Args, Flags } from '@oclif/core';
+import { registryName } from '../archive/image-name.ts';
 import { OciCommand, type Session } from '../cli/command.ts';
 import { pull } from '../client/pull.ts';
+import { unpack } from '../client/unpack.ts';
+import { OciError } from '../errors.ts';
 import { familiarReference, withDigest } from '../reference/reference.ts';
+import { describeUnpacked } from '../ui/describe-unpacked.ts';
 
 export default class Pull extends OciCommand<typeof Pull> {
   static override usage = 'pull IMAGE... [FLAGS]';
@@ -11,6 +15,7 @@ export default class Pull extends OciCommand<typeof Pull> {
   static override examples = [
     '<%= config.bin %> pull alpine:3.20',
     '<%= config.bin %> pull --platform linux/arm64 microsoft/dotnet:2.1-aspnetcore-runtime-alpine',
+    '<%= config.bin %> pull --unpack ./rootfs alpine:3.20',
     '<%= config.bin %> pull --all-platforms localhost:5000/app:1 localhost:5000/app:2',
   ];
   static override strict = false;
@@ -26,9 +31,25 @@ export default class Pull extends OciCommand<typeof Pull> {
       helpValue: 'N',
       summary: 'Blobs in flight per registry',
     }),
+    unpack: Flags.string({
+      helpValue: 'DIR',
+      exclusive: ['all-platforms', 'concurrency'],
+      summary: 'Also write the root file system to DIR, while the layers arrive (one IMAGE)',
+    }),
   };
 
   protected async execute({ argv, flags, client, answer }: Session<typeof Pull>): Promise<void> {
+    if (flags.unpack !== undefined) {
+      const [image, more] = argv;
+      if (image === undefined || more !== undefined) {
+        throw new OciError('USAGE', '--unpack takes one image', {
+          hint: 'unpack others with: ocitool unpack IMAGE DIR',
+        });
+      }
+      const unpacked = await unpack(client, `docker://${registryName(image)}`, flags.unpack);
+      answer(unpacked, () => [describeUnpacked(unpacked)]);
+      return;
+    }
     const pulled = await pull(client, argv, {
       allPlatforms: flags['all-platforms'],
       concurrency: flags.concurrency,
