@@ -28,10 +28,11 @@ export { type WhyAnswer, type WhyStep, why } from './client/why.ts';
 export {
   type Copier,
   type CopierOptions,
+  type CopyOptions,
   type CopyResult,
   createCopier,
-  type Selection,
 } from './copy/copier.ts';
+export type { Selection } from './copy/graph.ts';
 export { type ErrorCode, isOciError, OciError } from './errors.ts';
 export { type ImageConfig, parseConfig } from './manifest/config.ts';
 export type { Descriptor, Platform } from './manifest/descriptor.ts';

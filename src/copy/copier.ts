@@ -1,30 +1,17 @@
 // The mover: one walk takes an image graph from any place to any other. Pull, push, save, load and mirror are all this.
 // Children arrive before their parents and the name comes last, so a target never names what it does not hold.
 import pLimit, { type LimitFunction } from 'p-limit';
-import { abortError, OciError, throwIfAborted } from '../errors.ts';
-import type { Descriptor, Platform } from '../manifest/descriptor.ts';
-import { type ManifestDocument, parseDocument } from '../manifest/document.ts';
-import { MAX_INDEX_DEPTH } from '../manifest/limits.ts';
-import { isIndexType, isManifestType } from '../manifest/media-types.ts';
-import { hostPlatform } from '../manifest/platform.ts';
-import { selectPlatform } from '../manifest/platform-match.ts';
-import type { ImageSource, ImageTarget } from '../place/place.ts';
+import { abortError, throwIfAborted } from '../errors.ts';
+import type { Descriptor } from '../manifest/descriptor.ts';
+import { hasNameCheck, type ImageSource, type ImageTarget } from '../place/place.ts';
 import type { LongOptions } from '../place/progress.ts';
-import { readSmall } from '../place/read-document.ts';
 import type { Digest } from '../reference/digest.ts';
-import { formatReference, type Reference } from '../reference/reference.ts';
+import { formatReference, type Reference, withDigest } from '../reference/reference.ts';
 import { type BlobOutcome, copyBlob } from './copy-blob.ts';
+import { type GraphDocument, readGraph, type Selection } from './graph.ts';
 
 /** Blobs in flight at once from one registry. */
 const DEFAULT_CONCURRENCY = 6;
-
-/** Which parts of a multi-platform image to copy. */
-export interface Selection {
-  /** The platform to choose from an index. Default: the host's. */
-  platform?: Platform | undefined;
-  /** Everything the index names, attestations included. */
-  allPlatforms?: boolean | undefined;
-}
 
 /** What `copy` did. */
 export interface CopyResult {
@@ -44,7 +31,13 @@ export interface Copier {
    * Copies the graph `name` stands for and tags it in the target.
    * Throws IMAGE_NOT_FOUND, PLATFORM_NOT_FOUND, MANIFEST_INVALID, and what the two places throw.
    */
-  copy(source: ImageSource, name: Reference, selection?: Selection): Promise<CopyResult>;
+  copy(source: ImageSource, name: Reference, options?: CopyOptions): Promise<CopyResult>;
+}
+
+/** Which parts of an image to copy, and under which name. */
+export interface CopyOptions extends Selection {
+  /** The name in the target. Default: the source's. */
+  as?: Reference | undefined;
 }
 
 /** Options of a copier. */
@@ -91,18 +84,15 @@ export function createCopier(target: ImageTarget, options: CopierOptions = {}): 
     }
   }
 
-  async function copy(source: ImageSource, name: Reference, selection: Selection = {}): Promise<CopyResult> {
+  async function copy(source: ImageSource, name: Reference, copying: CopyOptions = {}): Promise<CopyResult> {
     throwIfAborted(options.signal);
-    const root = await resolveRoot(source, target, name, options.signal);
-    options.onProgress?.({ type: 'resolved', name: formatReference(name), descriptor: root });
-    const graph = await readGraph(
-      source,
-      target,
-      root,
-      { ...selection, what: formatReference(name) },
-      options,
-    );
-    const limit = limitFor(name.registry);
+    const { as = name, ...selection } = copying;
+    const found = await findRoot(source, target, { name, as }, options.signal);
+    const what = formatReference(name);
+    const request = { source, target, root: found.root, rootHeld: found.held, selection, what };
+    options.onProgress?.({ type: 'resolved', name: what, descriptor: found.root });
+    const graph = await readGraph(request, options);
+    const limit = limitFor(as.registry);
     // Largest first: the longest download decides when everything is done.
     const blobs = [...graph.blobs.values()].sort((a, b) => b.size - a.size);
     for (const descriptor of blobs) options.onProgress?.({ type: 'queued', descriptor });
@@ -110,7 +100,8 @@ export function createCopier(target: ImageTarget, options: CopierOptions = {}): 
       blobs.map((descriptor) => shared(source, descriptor, limit, signal)),
     );
     for (const document of graph.documents) outcomes.push(await storeDocument(target, document));
-    await target.tag(root, name);
+    const { root } = graph;
+    if (!found.named || root.digest !== found.root.digest) await target.tag(root, as);
     const sum = (key: keyof BlobOutcome): number =>
       outcomes.reduce((total, outcome) => total + outcome[key], 0);
     return { root, manifests: graph.manifests, transferred: sum('transferred'), reused: sum('reused') };
@@ -119,83 +110,30 @@ export function createCopier(target: ImageTarget, options: CopierOptions = {}): 
   return { copy };
 }
 
-/** The parts of an image that a selection names. */
-interface Graph {
-  /** Indexes and manifests with their bytes, children before parents. */
-  documents: GraphDocument[];
-  manifests: Descriptor[];
-  blobs: Map<Digest, Descriptor>;
-}
-
-/** A selection, and the name it is made for. */
-type NamedSelection = Selection & { what: string };
-
-interface GraphDocument {
-  descriptor: Descriptor;
-  raw: Buffer;
-  /** The target had it: nothing to write. */
+/** A root, and what is known of it in the target. */
+interface FoundRoot {
+  root: Descriptor;
+  /** The target has the document. */
   held: boolean;
+  /** The name stands for it there already. */
+  named: boolean;
 }
 
 /** Cheaply first: what the target has need not be read again. */
-async function resolveRoot(
+async function findRoot(
   source: ImageSource,
   target: ImageTarget,
-  name: Reference,
+  { name, as }: { name: Reference; as: Reference },
   signal: AbortSignal | undefined,
-): Promise<Descriptor> {
+): Promise<FoundRoot> {
   const known = await source.resolve(name, { signal, cheap: true });
-  return (await target.has(known)) ? known : source.resolve(name, { signal });
-}
-
-async function readGraph(
-  source: ImageSource,
-  target: ImageTarget,
-  root: Descriptor,
-  selection: NamedSelection,
-  options: LongOptions,
-): Promise<Graph> {
-  const graph: Graph = { documents: [], manifests: [], blobs: new Map() };
-  const seen = new Set<Digest>();
-
-  async function visit(descriptor: Descriptor, depth: number): Promise<void> {
-    if (seen.has(descriptor.digest)) return;
-    seen.add(descriptor.digest);
-    if (depth > MAX_INDEX_DEPTH) {
-      throw new OciError(
-        'MANIFEST_INVALID',
-        `${root.digest}: indexes nested more than ${MAX_INDEX_DEPTH} deep`,
-      );
-    }
-    throwIfAborted(options.signal);
-    const held = await target.has(descriptor);
-    // A document the target holds is not asked for again: manifest GETs count against Docker Hub's pull limit.
-    const raw = await readSmall(held ? target : source, descriptor, options);
-    const document = parseDocument(raw, { descriptor });
-    if (document.warning !== undefined) options.onProgress?.({ type: 'warning', message: document.warning });
-    for (const child of childrenOf(document, selection)) {
-      if (isIndexType(child.mediaType) || isManifestType(child.mediaType)) await visit(child, depth + 1);
-      // An index may point at anything (image-spec image-index.md); what we cannot read is carried along as it is.
-      else graph.blobs.set(child.digest, child);
-    }
-    if (document.kind === 'manifest') {
-      graph.manifests.push(descriptor);
-      for (const blob of [document.manifest.config, ...document.manifest.layers]) {
-        graph.blobs.set(blob.digest, blob);
-      }
-    }
-    graph.documents.push({ descriptor, raw, held });
+  const named = hasNameCheck(target) && (await target.names(as, known, { signal }));
+  if (named || (await target.has(known))) {
+    // A HEAD may be wrong about the size (Harbor), which a registry's `has` does not look at.
+    const root = hasNameCheck(target) ? await target.resolve(withDigest(as, known.digest), { signal }) : known;
+    return { root, held: true, named };
   }
-
-  await visit(root, 0);
-  return graph;
-}
-
-function childrenOf(document: ManifestDocument, selection: NamedSelection): Descriptor[] {
-  if (document.kind === 'manifest') return [];
-  const children = document.index.manifests;
-  if (selection.allPlatforms === true) return children;
-  return [selectPlatform(children, selection.platform ?? hostPlatform(), selection.what)];
+  return { root: await source.resolve(name, { signal }), held: false, named: false };
 }
 
 async function storeDocument(target: ImageTarget, document: GraphDocument): Promise<BlobOutcome> {

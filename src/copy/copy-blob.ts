@@ -23,7 +23,7 @@ export async function copyBlob(
   options: LongOptions,
 ): Promise<BlobOutcome> {
   throwIfAborted(options.signal);
-  const ingest = await target.ingest(descriptor, { signal: options.signal });
+  const ingest = await target.ingest(descriptor, { signal: options.signal, from: source });
   if (ingest === undefined) {
     options.onProgress?.({ type: 'reused', descriptor });
     return { transferred: 0, reused: descriptor.size };
@@ -46,6 +46,11 @@ export async function copyBlob(
     return { transferred, reused: offset };
   } catch (error) {
     if (!settled) await (isIntegrityError(error) ? ingest.abort() : ingest.suspend());
+    // The target lost some bytes on their way, and says from where it wants them again.
+    if (await ingest.recover?.(error)) {
+      const { transferred, reused } = await copyBlob(source, target, descriptor, options);
+      return { transferred: transferred + reused - offset, reused: offset };
+    }
     throw error;
   }
 }

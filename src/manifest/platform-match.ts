@@ -5,6 +5,8 @@ import { formatPlatform, normalizePlatform } from './platform.ts';
 
 /** Set by BuildKit on what describes an image instead of being one. */
 const REFERENCE_TYPE = 'vnd.docker.reference.type';
+/** The manifest it describes. */
+const REFERENCE_DIGEST = 'vnd.docker.reference.digest';
 /** Set by c/image on the zstd twin of a gzip image of the same platform. */
 const ZSTD_TWIN = 'io.github.containers.compression.zstd';
 
@@ -50,6 +52,11 @@ export function isAttestation(descriptor: Descriptor): boolean {
     annotations?.[REFERENCE_TYPE] !== undefined ||
     (platform?.os === 'unknown' && platform.architecture === 'unknown')
   );
+}
+
+/** The manifest an attestation of BuildKit's is about; undefined for everything else. */
+export function attestedDigest(descriptor: Descriptor): string | undefined {
+  return isAttestation(descriptor) ? descriptor.annotations?.[REFERENCE_DIGEST] : undefined;
 }
 
 /** Between equals: the one that uses more of the features there are, then the zstd twin. Larger is better. */

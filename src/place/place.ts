@@ -45,13 +45,25 @@ export interface Ingest {
   restart(): Promise<void>;
   /** Stops and drops the bytes. */
   abort(): Promise<void>;
+  /**
+   * For places that can lose sight of bytes on their way: after `write` or `commit` failed with `error`, and `suspend`,
+   * waits a while and resolves to true when another `ingest` may go on from what arrived.
+   */
+  recover?(error: unknown): Promise<boolean>;
+}
+
+/** Options of `ingest`. */
+export interface IngestOptions {
+  signal?: AbortSignal | undefined;
+  /** Where the bytes will come from: a place that can take them over from there by itself does so (mount). */
+  from?: ImageSource | undefined;
 }
 
 /** A place an image graph can be written to. */
 export interface ImageTarget extends ImageSource {
   has(descriptor: Descriptor): Promise<boolean>;
   /** Starts or resumes one blob, named by its digest. Resolves to undefined when the blob is already there. */
-  ingest(descriptor: Descriptor, options?: { signal?: AbortSignal | undefined }): Promise<Ingest | undefined>;
+  ingest(descriptor: Descriptor, options?: IngestOptions): Promise<Ingest | undefined>;
   /** Lets `name` stand for the descriptor; the last call wins, no other name is touched. */
   tag(descriptor: Descriptor, name: Reference): Promise<void>;
 }
@@ -78,6 +90,20 @@ export interface Listing {
 export interface NamedDescriptor {
   name: string | undefined;
   descriptor: Descriptor;
+}
+
+/** A place that can be asked what a name stands for more cheaply than by naming it again. */
+export interface NameCheck {
+  /** True when `name` stands for the descriptor already. */
+  names(
+    name: Reference,
+    descriptor: Descriptor,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<boolean>;
+}
+
+export function hasNameCheck(place: object): place is NameCheck {
+  return 'names' in place;
 }
 
 export function hasLocalBlobs(place: object): place is LocalBlobs {

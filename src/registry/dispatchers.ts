@@ -7,13 +7,14 @@ import { createSecureContext, getCACertificates, type SecureContext } from 'node
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { OciError } from '../errors.ts';
 import { type AddressKind, addressKind } from './address.ts';
+import type { HttpRequest } from './http.ts';
 import { kindAllowed, realmRefused } from './realm.ts';
 import type { TransportOptions } from './transport.ts';
 
 /** The dispatchers of one transport. */
 export interface Dispatchers {
-  /** The dispatcher for a URL. `onBehalfOf`: a registry whose word made us go there. */
-  for(url: URL, onBehalfOf?: URL): Dispatcher;
+  /** The dispatcher for a request to a URL. */
+  for(url: URL, request: Pick<HttpRequest, 'method' | 'onBehalfOf'>): Dispatcher;
   destroy(): Promise<void>;
 }
 
@@ -40,18 +41,26 @@ export function createDispatchers(options: TransportOptions, timeoutMs: number):
     maxHeaderSize: MAX_HEADER_BYTES,
   };
   const direct = new Agent({ ...agentOptions, connect: lazyConnector(connect, tls) });
+  // Writes have connections of their own, and more: six downloads from a registry that wait for their six uploads to it
+  // would hold every connection the uploads need.
+  const writing = new Agent({
+    ...agentOptions,
+    connections: 2 * (agentOptions.connections ?? 6),
+    connect: lazyConnector(connect, tls),
+  });
   const wantsProxy = PROXY_VARIABLES.some((name) => process.env[name]);
-  let proxied: EnvHttpProxyAgent | undefined;
+  const proxied: { reading?: EnvHttpProxyAgent; writing?: EnvHttpProxyAgent } = {};
   const guarded = new Map<string, Agent>();
 
-  function throughProxies(): EnvHttpProxyAgent {
-    proxied ??= new EnvHttpProxyAgent({
+  function throughProxies(kind: 'reading' | 'writing'): EnvHttpProxyAgent {
+    const agent = new EnvHttpProxyAgent({
       ...agentOptions,
       connect: lazyConnector(connect, tls),
       requestTls: { ...connect, secureContext: tls.context(), rejectUnauthorized: tls.verify },
       proxyTls: { ...connect, secureContext: tls.context() },
     });
-    return proxied;
+    proxied[kind] = agent;
+    return agent;
   }
 
   function guardedFor(registry: URL): Agent {
@@ -65,17 +74,20 @@ export function createDispatchers(options: TransportOptions, timeoutMs: number):
   }
 
   return {
-    for(url, onBehalfOf) {
+    for(url, { method, onBehalfOf }) {
+      const kind = method === 'GET' || method === 'HEAD' ? 'reading' : 'writing';
       // Loopback is never asked through a proxy, whatever NO_PROXY says: Go's clients have it so.
-      if (wantsProxy && addressKind(url.hostname) !== 'loopback') return throughProxies();
-      return onBehalfOf === undefined || onBehalfOf.hostname === url.hostname
-        ? direct
-        : guardedFor(onBehalfOf);
+      if (wantsProxy && addressKind(url.hostname) !== 'loopback')
+        return proxied[kind] ?? throughProxies(kind);
+      if (onBehalfOf !== undefined && onBehalfOf.hostname !== url.hostname) return guardedFor(onBehalfOf);
+      return kind === 'reading' ? direct : writing;
     },
     async destroy() {
       await Promise.all([
         direct.destroy(),
-        proxied?.destroy(),
+        writing.destroy(),
+        proxied.reading?.destroy(),
+        proxied.writing?.destroy(),
         ...[...guarded.values()].map((agent) => agent.destroy()),
       ]);
     },

@@ -117,10 +117,12 @@ function accept(response: HttpResponse, descriptor: Descriptor, offset: number):
   return fits ? { response, skip: 0 } : undefined;
 }
 
-function isDocument(mediaType: string): boolean {
+/** True for what the manifests endpoint has, false for blobs. */
+export function isDocument(mediaType: string): boolean {
   return isIndexType(mediaType) || isManifestType(mediaType) || isSchema1Type(mediaType);
 }
 
-function nameOf(session: Session, descriptor: Descriptor): string {
+/** `docker.io/library/alpine@sha256:…`, for messages. */
+export function nameOf(session: Session, descriptor: Descriptor): string {
   return `${session.registry}/${session.repository}@${descriptor.digest}`;
 }

@@ -47,7 +47,7 @@ export async function follow(
           response.body.destroy();
           throw error;
         });
-      if (!again) return response;
+      if (!again || isOneShot(request)) return response;
       await discard(response);
       continue;
     }
@@ -68,6 +68,11 @@ export async function follow(
   }
 }
 
+/** True when the body is a stream, which is gone once it was sent. */
+export function isOneShot({ body }: HttpRequest): boolean {
+  return body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array);
+}
+
 /** True when plain HTTP to this host is allowed: by flag, or because nobody else can listen in. */
 export function plainHttpAllowed(url: URL, policy: HttpPolicy): boolean {
   return policy.plainHttp || addressKind(url.hostname) === 'loopback';
@@ -76,8 +81,8 @@ export function plainHttpAllowed(url: URL, policy: HttpPolicy): boolean {
 function redirectTarget(request: HttpRequest, response: HttpResponse): URL | undefined {
   const location = header(response.headers, 'location');
   if (!REDIRECTS.has(response.status) || location === undefined) return undefined;
-  // A form that holds a refresh token is not sent on to another address.
-  if (request.method === 'POST') return undefined;
+  // What is written is not sent on to another address: a form may hold a refresh token, and 201 has a Location too.
+  if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
   if (URL.canParse(location, response.url)) return new URL(location, response.url);
   throw new OciError('REGISTRY_ERROR', `${request.what}: redirected to an invalid address`);
 }

@@ -1,12 +1,14 @@
 // What the parts of this folder hand each other: requests, answers, and who adds the Authorization header.
+import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 
 /** A request for a registry or a token server. */
 export interface HttpRequest {
-  method: 'GET' | 'HEAD' | 'POST';
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   url: string;
   headers?: Readonly<Record<string, string>>;
-  body?: string;
+  /** A stream can be sent once: its request is neither tried again nor repeated with a new token. */
+  body?: string | Uint8Array | Readable | undefined;
   /** What is wanted, for messages: `docker.io/library/alpine:3.20`. */
   what: string;
   signal?: AbortSignal | undefined;

@@ -17,7 +17,7 @@ export interface Asked {
   /** `docker.io/library/alpine:3.20`, for messages. */
   what: string;
   registry: string;
-  kind: 'manifest' | 'blob' | 'tags' | 'ping';
+  kind: 'manifest' | 'blob' | 'tags' | 'ping' | 'upload' | 'deletion';
 }
 
 const MAX_ERROR_BYTES = 64 * 1024;
@@ -93,6 +93,10 @@ function classify(response: HttpResponse, asked: Asked, code: string | undefined
           quiet: true,
         };
   }
+  if (asked.kind === 'upload' || asked.kind === 'deletion') {
+    const refused = refusedChange(status, asked.kind, code, login);
+    if (refused !== undefined) return refused;
+  }
   if (status === 403) {
     return {
       code: 'DENIED',
@@ -112,6 +116,51 @@ function classify(response: HttpResponse, asked: Asked, code: string | undefined
     };
   }
   return { code: 'REGISTRY_ERROR', reason: `${url.host} answered ${status}` };
+}
+
+/** What a refusal to write or delete means, where that differs from reading. */
+function refusedChange(
+  status: number,
+  kind: 'upload' | 'deletion',
+  code: string | undefined,
+  login: string,
+): Failure | undefined {
+  const verb = kind === 'upload' ? 'push' : 'delete';
+  if (status === 403 || code === 'DENIED') {
+    return {
+      code: 'DENIED',
+      reason: `not allowed to ${verb} here`,
+      hint: `the account needs the right to ${verb}; log in with another one: ${login}`,
+    };
+  }
+  if (status === 405 || code === 'UNSUPPORTED') {
+    return kind === 'upload'
+      ? {
+          code: 'UNSUPPORTED',
+          reason: 'the registry takes nothing in',
+          hint: 'it may be a cache of another registry, or switched to read-only: push to the registry behind it',
+        }
+      : {
+          code: 'UNSUPPORTED',
+          reason: 'the registry does not delete this',
+          hint: 'deleting may be switched off there, or only work by digest: ocitool rm docker://NAME@DIGEST',
+        };
+  }
+  if (kind === 'deletion') return undefined;
+  if (status === 404 || code === 'NAME_UNKNOWN') {
+    return {
+      code: 'IMAGE_NOT_FOUND',
+      reason: 'no such repository to push to',
+      hint: 'some registries want a repository created before the first push',
+    };
+  }
+  if (code === 'DIGEST_INVALID' || code === 'SIZE_INVALID') {
+    return { code: 'DIGEST_MISMATCH', reason: 'the registry received other bytes' };
+  }
+  if (status === 413)
+    return { code: 'REGISTRY_ERROR', reason: 'larger than the registry, or a proxy before it, takes' };
+  // MANIFEST_BLOB_UNKNOWN and the like: what is written names something the registry lacks, nothing was asked for.
+  return status < 500 ? { code: 'REGISTRY_ERROR', reason: `refused (${code ?? status})` } : undefined;
 }
 
 function notFound(asked: Asked, code: string | undefined): Failure {

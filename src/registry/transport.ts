@@ -6,7 +6,7 @@ import { apiHost, isLoopbackRegistry } from '../reference/registry-host.ts';
 import { addressKind } from './address.ts';
 import { discard } from './body.ts';
 import { createDispatchers, registryKinds } from './dispatchers.ts';
-import { follow, plainHttpAllowed } from './follow.ts';
+import { follow, isOneShot, plainHttpAllowed } from './follow.ts';
 import { type HttpRequest, type HttpResponse, header, headerValues, type ResponseHeaders } from './http.ts';
 import { isNoTlsServer, isUnreachable, networkError } from './network-error.ts';
 import { realmAllowed, realmRefused } from './realm.ts';
@@ -101,7 +101,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
         statusCode,
         headers: answer,
         body,
-      } = await dispatchers.for(url, request.onBehalfOf).request({
+      } = await dispatchers.for(url, request).request({
         origin: url.origin,
         path: url.pathname + url.search,
         method: request.method,
@@ -143,7 +143,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
     const signal = joined(request.signal);
     for (let attempt = 1; ; attempt += 1) {
       const outcome = await follow(request, exchange, policy, signal).catch(failure);
-      const reason = retryReason(outcome);
+      const reason = isOneShot(request) ? undefined : retryReason(outcome);
       if (reason === undefined || attempt > retry.retries) {
         if (!isOciError(outcome)) return outcome;
         hopeless.add(outcome);
