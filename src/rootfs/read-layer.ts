@@ -56,7 +56,11 @@ export function readLayer(
   const digester = createDigester(diffId === undefined ? 'sha256' : algorithmOf(diffId));
   const log = createEntryLog();
   const stage = job.stage === undefined ? undefined : createStage(job.stage, log.setStaged, nextHelper);
-  const slabs = inflate(openBytes(job.location), { onInput: verifier?.update, takeSlab: stage?.takeSlab });
+  const slabs = inflate(openBytes(job.location), {
+    onInput: verifier?.update,
+    takeSlab: stage?.takeSlab,
+    digested: diffId !== undefined,
+  });
   try {
     let unpackedSize = 0;
     let toldAt = 0;

@@ -46,6 +46,20 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const layers = (...stack: Array<Member[] | Buffer>) => writeLayers(work, stack);
 
 describe('unpacking', () => {
+  it("checks the diff ID where the config has one, and gzip's own checksum where it has not", async () => {
+    const tar = buildTar([file('a', 'one')]);
+    const blob = gzipSync(tar);
+    blob[blob.length - 8] = (blob[blob.length - 8] as number) ^ 1;
+    const [layer] = layers(blob);
+    if (layer === undefined) throw new Error('no layer');
+    await expect(unpack([layer], root)).rejects.toMatchObject({ code: 'LAYER_INVALID' });
+    await expect(unpack([{ ...layer, diffId: digestOf(blob.subarray(1)) }], root)).rejects.toMatchObject({
+      code: 'DIFF_ID_MISMATCH',
+    });
+    await unpack([{ ...layer, diffId: digestOf(tar) }], root);
+    expect(read('a')).toBe('one');
+  });
+
   it('lays layers of any compression over each other and tells of each', async () => {
     const tars = [
       [file('a', 'one'), file('b', 'one')],
