@@ -10,6 +10,7 @@ import {
   fchmodSync,
   fstatSync,
   ftruncateSync,
+  futimesSync,
   mkdirSync,
   openSync,
   readSync,
@@ -130,6 +131,9 @@ function createIngest(
       }
       try {
         fchmodSync(fd, 0o444);
+        // Young from now on, however old the bytes are: see keep.ts.
+        const now = new Date();
+        futimesSync(fd, now, now);
         mkdirSync(dirname(blob), { recursive: true });
         renameSync(partial, blob);
       } catch (error) {

@@ -3,7 +3,7 @@ import { resolve as absolutePath } from 'node:path';
 import { OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { OCI_INDEX, OCI_MANIFEST } from '../manifest/media-types.ts';
-import type { BlobLocation, ImageTarget, Listing, LocalBlobs } from '../place/place.ts';
+import type { BlobLocation, ImageTarget, Ingest, Listing, LocalBlobs } from '../place/place.ts';
 import type { LongOptions } from '../place/progress.ts';
 import { readRange } from '../place/read-range.ts';
 import type { Digest } from '../reference/digest.ts';
@@ -13,6 +13,7 @@ import { checkStore, type StoreCheck } from './check.ts';
 import { readStoredDocument } from './documents.ts';
 import { nameOfKey } from './index-file.ts';
 import { openIngest } from './ingest.ts';
+import { createKeeper } from './keep.ts';
 import { type LayerRecord, readLayerRecord, writeLayerRecord } from './layer-records.ts';
 import { ensureLayout, inspectLayout } from './layout.ts';
 import { candidateNames } from './names.ts';
@@ -37,9 +38,9 @@ export interface BlobStore extends ImageTarget, LocalBlobs, Listing {
    * False when there was no such name.
    */
   untag(name: Reference | string): Promise<boolean>;
-  /** What is known of a layer that was read once. */
   /** Where the blob is, or will be when it arrives. */
   locationOf(descriptor: Descriptor): BlobLocation;
+  /** What is known of a layer that was read once. */
   layerRecord(digest: Digest): Promise<LayerRecord | undefined>;
   saveLayerRecord(record: LayerRecord): Promise<void>;
   check(options?: LongOptions): Promise<StoreCheck>;
@@ -57,6 +58,29 @@ export async function openStore(dir: string, options: OpenStoreOptions = {}): Pr
     throw new OciError('STORE_INVALID', `${paths.root}: there is no store here`, {
       hint: 'pull an image to make one, or choose another with --store or $OCITOOL_STORE',
     });
+  }
+
+  const keeper = createKeeper(paths);
+
+  /** The ingest, telling the keeper. */
+  function watched(ingest: Ingest, { digest }: Descriptor): Ingest {
+    return {
+      file: ingest.file,
+      get offset() {
+        return ingest.offset;
+      },
+      write(chunk) {
+        keeper.beat();
+        return ingest.write(chunk);
+      },
+      async commit() {
+        await ingest.commit();
+        keeper.written(digest);
+      },
+      suspend: () => ingest.suspend(),
+      restart: () => ingest.restart(),
+      abort: () => ingest.abort(),
+    };
   }
 
   /** Before every write: a newer ocitool may have taken the store over since it was opened. */
@@ -94,15 +118,21 @@ export async function openStore(dir: string, options: OpenStoreOptions = {}): Pr
     },
     locationOf: (descriptor) => locationOf(descriptor),
     async has(descriptor) {
-      return hasBlob(paths, descriptor);
+      if (!hasBlob(paths, descriptor)) return false;
+      keeper.seen(descriptor.digest);
+      return true;
     },
     async ingest(descriptor, { signal } = {}) {
-      if (hasBlob(paths, descriptor)) return undefined;
+      keeper.beat();
+      if (readOnly && hasBlob(paths, descriptor)) return undefined;
       prepareWrite();
-      return openIngest(paths, descriptor, () => hasBlob(paths, descriptor), signal);
+      if (await keeper.keep(descriptor, signal)) return undefined;
+      const ingest = await openIngest(paths, descriptor, () => hasBlob(paths, descriptor), signal);
+      return ingest === undefined ? undefined : watched(ingest, descriptor);
     },
     async tag(descriptor, name) {
       prepareWrite();
+      await keeper.name(descriptor);
       await setRef(paths, formatReference(name), descriptor);
     },
     async untag(name) {
