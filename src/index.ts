@@ -5,6 +5,7 @@ export { openArchive, openOciLayout } from './archive/open.ts';
 export { listImages, type StoredImage } from './blobstore/images.ts';
 export { type BlobStore, type OpenStoreOptions, openStore } from './blobstore/store.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
+export { copyImage } from './client/copy-image.ts';
 export { type DiffOptions, diff, type ImageDiff } from './client/diff.ts';
 export { digest, manifest, type RawDocument, rawConfig } from './client/documents.ts';
 export {
@@ -18,11 +19,17 @@ export {
 } from './client/export.ts';
 export { type ImageInfo, inspect } from './client/inspect.ts';
 export { type ImageLayers, type LayerInfo, type LayersOptions, layers } from './client/layers.ts';
+export { load } from './client/load.ts';
 export { type OpenedImage, openImage } from './client/open-image.ts';
 export { type LocalImage, openLayers } from './client/open-layers.ts';
 export { type OpenedTree, openTree } from './client/open-tree.ts';
 export { type PulledImage, type PullOptions, pull } from './client/pull.ts';
+export { push } from './client/push.ts';
+export { remove } from './client/remove.ts';
+export { save } from './client/save.ts';
+export { type TaggedImage, tag, untag } from './client/tag.ts';
 export { type TagsOptions, tags } from './client/tags.ts';
+export type { CopiedImage, PlatformOptions, TransferOptions } from './client/transfer.ts';
 export { type UnpackedImage, type UnpackOptions, unpack } from './client/unpack.ts';
 export { type WhyAnswer, type WhyStep, why } from './client/why.ts';
 export {

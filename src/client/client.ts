@@ -33,7 +33,8 @@ export interface Client extends LongOptions {
   store(): Promise<BlobStore>;
   transport(): Promise<Transport>;
   credentials(): Promise<CredentialSource>;
-  repository(name: RepositoryName): Promise<Repository>;
+  /** `push`: one that is written to, so that a token for both is asked for. */
+  repository(name: RepositoryName, access?: 'pull' | 'push'): Promise<Repository>;
   /** Ends all connections. */
   close(): Promise<void>;
 }
@@ -75,9 +76,9 @@ export function createClient(options: ClientOptions = {}): Client {
     store,
     credentials,
     transport: transportOnce,
-    async repository(name) {
+    async repository(name, access) {
       const { openRepository } = await import('../registry/repository.ts');
-      return openRepository(await transportOnce(), name, { credentials: await credentials() });
+      return openRepository(await transportOnce(), name, { credentials: await credentials(), access });
     },
     async close() {
       await (await transport)?.close();

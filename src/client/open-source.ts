@@ -5,7 +5,7 @@ import { openArchive, openOciLayout } from '../archive/open.ts';
 import { isOciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { ImageSource } from '../place/place.ts';
-import { familiarReference, type Reference } from '../reference/reference.ts';
+import { familiarReference, parseReference, type Reference } from '../reference/reference.ts';
 import type { Client } from './client.ts';
 
 /** A place with the image it was opened for. */
@@ -55,11 +55,17 @@ export async function openSource(
   throw new Error('openSources yields at least once or throws');
 }
 
-async function openStored(client: Client, reference: Reference): Promise<OpenedSource | undefined> {
+/** The image as the store has it; no registry is asked. Throws IMAGE_NOT_FOUND. */
+export async function openStoredImage(client: Client, image: string | Reference): Promise<OpenedSource> {
+  const reference = typeof image === 'string' ? parseReference(image) : image;
   const source = await client.store();
+  const root = await source.resolve(reference, { signal: client.signal });
+  return { name: familiarReference(reference), from: 'store', reference, source, root, close: nothing };
+}
+
+async function openStored(client: Client, reference: Reference): Promise<OpenedSource | undefined> {
   try {
-    const root = await source.resolve(reference, { signal: client.signal });
-    return { name: familiarReference(reference), from: 'store', reference, source, root, close: nothing };
+    return await openStoredImage(client, reference);
   } catch (error) {
     if (isOciError(error, 'IMAGE_NOT_FOUND')) return undefined;
     throw error;

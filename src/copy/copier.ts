@@ -4,10 +4,9 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { abortError, throwIfAborted } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { hasNameCheck, type ImageSource, type ImageTarget } from '../place/place.ts';
-import type { LongOptions } from '../place/progress.ts';
 import type { Digest } from '../reference/digest.ts';
 import { formatReference, type Reference, withDigest } from '../reference/reference.ts';
-import { type BlobOutcome, copyBlob } from './copy-blob.ts';
+import { type BlobOptions, type BlobOutcome, copyBlob } from './copy-blob.ts';
 import { type GraphDocument, readGraph, type Selection } from './graph.ts';
 
 /** Blobs in flight at once from one registry. */
@@ -41,7 +40,7 @@ export interface CopyOptions extends Selection {
 }
 
 /** Options of a copier. */
-export interface CopierOptions extends LongOptions {
+export interface CopierOptions extends BlobOptions {
   /** Blobs in flight per registry. Default 6. */
   concurrency?: number | undefined;
 }
@@ -130,7 +129,9 @@ async function findRoot(
   const named = hasNameCheck(target) && (await target.names(as, known, { signal }));
   if (named || (await target.has(known))) {
     // A HEAD may be wrong about the size (Harbor), which a registry's `has` does not look at.
-    const root = hasNameCheck(target) ? await target.resolve(withDigest(as, known.digest), { signal }) : known;
+    const root = hasNameCheck(target)
+      ? await target.resolve(withDigest(as, known.digest), { signal })
+      : known;
     return { root, held: true, named };
   }
   return { root: await source.resolve(name, { signal }), held: false, named: false };

@@ -2,7 +2,7 @@
 import { isOciError, OciError, throwIfAborted } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { ImageSource, ImageTarget, Ingest } from '../place/place.ts';
-import type { LongOptions } from '../place/progress.ts';
+import type { LongOptions, TransferVerb } from '../place/progress.ts';
 
 /** What happened to one blob. Bytes. */
 export interface BlobOutcome {
@@ -10,6 +10,12 @@ export interface BlobOutcome {
   transferred: number;
   /** Held already, from before or from another process. */
   reused: number;
+}
+
+/** What `copyBlob` takes. */
+export interface BlobOptions extends LongOptions {
+  /** What `done` events say. */
+  verb?: TransferVerb | undefined;
 }
 
 /**
@@ -20,7 +26,7 @@ export async function copyBlob(
   source: ImageSource,
   target: ImageTarget,
   descriptor: Descriptor,
-  options: LongOptions,
+  options: BlobOptions,
 ): Promise<BlobOutcome> {
   throwIfAborted(options.signal);
   const ingest = await target.ingest(descriptor, { signal: options.signal, from: source });
@@ -42,7 +48,7 @@ export async function copyBlob(
       if (offset === 0 || !isIntegrityError(error)) throw error;
       return await copyBlob(source, target, descriptor, options);
     }
-    options.onProgress?.({ type: 'done', descriptor });
+    options.onProgress?.({ type: 'done', descriptor, verb: options.verb });
     return { transferred, reused: offset };
   } catch (error) {
     if (!settled) await (isIntegrityError(error) ? ingest.abort() : ingest.suspend());

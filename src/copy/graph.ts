@@ -122,7 +122,7 @@ async function choose(
     if (lacking === images.length && lacking > 0) {
       throw new OciError('BLOB_NOT_FOUND', `${what}: none of the ${lacking} images of its index is here`);
     }
-    if (lacking > 0) {
+    if (lacking > 0 && selection.index === 'rewritten') {
       warn(
         options,
         `${what}: ${images.length - lacking} of ${images.length} platforms are here; the index is written anew without the others`,

@@ -12,12 +12,16 @@ export type ProgressEvent =
   /** `bytes` are held now, of `descriptor.size`. */
   | { type: 'advanced'; digest: Digest; bytes: number }
   | { type: 'reused'; descriptor: Descriptor }
-  | { type: 'done'; descriptor: Descriptor }
+  /** `verb` says what was done to it; `pulled` when it is not there. */
+  | { type: 'done'; descriptor: Descriptor; verb?: TransferVerb | undefined }
   | { type: 'retrying'; what: string; reason: string; attempt: number; delayMs: number; digest?: Digest }
   | { type: 'warning'; message: string }
   /** A layer is being unpacked: bytes of the compressed blob read so far. */
   | { type: 'unpacking'; digest: Digest; bytes: number }
   | { type: 'unpacked'; digest: Digest; entries: number };
+
+/** What became of a blob, by where it went. */
+export type TransferVerb = 'pulled' | 'pushed' | 'copied' | 'saved' | 'loaded';
 
 export type OnProgress = (event: ProgressEvent) => void;
 

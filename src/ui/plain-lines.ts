@@ -36,7 +36,9 @@ export function createPlainLines(write: (line: string) => void): Reporter {
           );
           break;
         case 'done':
-          write(`${shortDigest(event.descriptor.digest)}: pulled, ${formatBytes(event.descriptor.size)}`);
+          write(
+            `${shortDigest(event.descriptor.digest)}: ${event.verb ?? 'pulled'}, ${formatBytes(event.descriptor.size)}`,
+          );
           break;
         case 'unpacked':
           write(`${shortDigest(event.digest)}: unpacked, ${event.entries} entries`);

@@ -87,7 +87,7 @@ export function createTransferState(): TransferState {
         finish(of(event.descriptor), 'already there');
         break;
       case 'done':
-        finish(of(event.descriptor), 'pulled');
+        finish(of(event.descriptor), event.verb ?? 'pulled');
         break;
       case 'unpacked': {
         const transfer = transfers.get(event.digest);

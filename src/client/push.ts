@@ -1,0 +1,35 @@
+// Push: from the store, or an archive, to a registry.
+import { parseImageSource, registryName } from '../archive/image-name.ts';
+import { OciError } from '../errors.ts';
+import { parseReference } from '../reference/reference.ts';
+import type { Client } from './client.ts';
+import { registryDestination } from './open-destination.ts';
+import { openSource, openStoredImage } from './open-source.ts';
+import { type CopiedImage, type TransferOptions, transfer } from './transfer.ts';
+
+/**
+ * Pushes `image`, which the store has under this name, to the registry it names, or as `destination`.
+ * Throws IMAGE_NOT_FOUND, USAGE, UNAUTHORIZED, DENIED, and what the places throw.
+ */
+export async function push(
+  client: Client,
+  image: string,
+  destination?: string,
+  options: TransferOptions = {},
+): Promise<CopiedImage> {
+  const name = parseImageSource(image);
+  if (name.transport === 'docker') {
+    throw new OciError('USAGE', `${image}: push takes images of the store or an archive`, {
+      hint: `from registry to registry: ocitool copy ${image} DEST`,
+    });
+  }
+  const isStored = name.transport === 'store-or-registry';
+  if (!isStored && destination === undefined) {
+    throw new OciError('USAGE', `${image}: push where to?`, { hint: `write: ocitool push ${image} NAME` });
+  }
+  const to = destination ?? image;
+  const opened = await registryDestination(client, parseReference(registryName(to)));
+  const open = isStored ? openStoredImage : openSource;
+  const [copied] = await transfer(client, [image], opened, { ...options, open, verb: 'pushed' });
+  return copied as CopiedImage;
+}
