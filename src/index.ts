@@ -18,7 +18,13 @@ export {
   exportStream,
 } from './client/export.ts';
 export { type ImageInfo, inspect } from './client/inspect.ts';
-export { type ImageLayers, type LayerInfo, type LayersOptions, layers } from './client/layers.ts';
+export {
+  type ImageLayers,
+  type ImageWaste,
+  type LayerInfo,
+  type LayersOptions,
+  layers,
+} from './client/layers.ts';
 export { load } from './client/load.ts';
 export { type OpenedImage, openImage } from './client/open-image.ts';
 export { type LocalImage, openLayers } from './client/open-layers.ts';
@@ -61,6 +67,7 @@ export { openRepository, type Repository } from './registry/repository.ts';
 export { createTransport, type Transport, type TransportOptions } from './registry/transport.ts';
 export { type DiffEntry, type DiffSide, diffTrees, type TreeDiff } from './rootfs/diff.ts';
 export { exportTree } from './rootfs/export.ts';
+export { type LayerFilesReport, readLayerFiles } from './rootfs/layer-files.ts';
 export type { LayerSource, LayerStats } from './rootfs/layer-source.ts';
 export { listTree, lookUp, readFile } from './rootfs/look.ts';
 export { readTree } from './rootfs/read-tree.ts';

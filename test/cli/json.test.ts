@@ -55,6 +55,12 @@ describe('answers fit their schemas', () => {
     const after = await answer('layers', 'layers', '--read', served.name);
     expect(after).toHaveProperty('total.unpackedSize');
   });
+  test('layers with what their files weigh', async () => {
+    expect(await answer('layers', 'layers', '--files', served.name)).toMatchObject({
+      layers: [{ wasted: {} }, { wasted: {} }, { wasted: {} }],
+      waste: { paths: expect.any(Array) as unknown },
+    });
+  });
   test('tags', async () => {
     const repository = served.name.slice(0, served.name.lastIndexOf(':'));
     expect(await answer('tags', 'tags', repository)).toMatchObject({
