@@ -133,7 +133,9 @@ function refusedChange(
       hint: `the account needs the right to ${verb}; log in with another one: ${login}`,
     };
   }
-  if (status === 405 || code === 'UNSUPPORTED') {
+  // docker-registry before version 3 takes a tag to delete for a digest that is wrong.
+  const isNoTagRemoval = kind === 'deletion' && status === 400;
+  if (status === 405 || code === 'UNSUPPORTED' || isNoTagRemoval) {
     return kind === 'upload'
       ? {
           code: 'UNSUPPORTED',
@@ -143,7 +145,8 @@ function refusedChange(
       : {
           code: 'UNSUPPORTED',
           reason: 'the registry does not delete this',
-          hint: 'deleting may be switched off there, or only work by digest: ocitool rm docker://NAME@DIGEST',
+          quiet: true,
+          hint: 'deleting may be switched off there, or only work by digest: ocitool rm with NAME@DIGEST',
         };
   }
   if (kind === 'deletion') return undefined;
