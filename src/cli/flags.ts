@@ -84,6 +84,16 @@ export const limitFlags = {
   }),
 };
 
+const ROOTLESS_MODES = ['auto', 'userns', 'record', 'off'] as const;
+export type RootlessMode = (typeof ROOTLESS_MODES)[number];
+
+/** How a user who is not root gets owners right, for commands that unpack. */
+export const rootlessFlag = Flags.option({
+  options: ROOTLESS_MODES,
+  summary:
+    'Owners without root: subordinate ids, a record of them, whichever can be had, or neither. Default: auto',
+});
+
 /** `IMAGE` as the command contract defines it. */
 export const imageArg = Args.string({
   name: 'IMAGE',

@@ -4,6 +4,8 @@ import { reportFailure } from './failure-output.ts';
 
 /** Runs `argv` (without node and script); `root` holds package.json. Sets `process.exitCode`. */
 export async function main(argv: string[], root: string): Promise<void> {
+  // oclif asks for the user's shell, and fails for an id that has no name, as in many a container.
+  process.env.SHELL ??= '/bin/sh';
   try {
     await run(argv, root);
   } catch (error) {

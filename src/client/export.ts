@@ -1,5 +1,5 @@
 // Export: an image's root file system as one file, a tar or an image of a file system.
-import { createWriteStream, mkdtempSync, statSync } from 'node:fs';
+import { createWriteStream, mkdtempSync, type Stats, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
@@ -32,7 +32,7 @@ export interface ExportedImage {
   digest: Digest;
   file: string;
   format: ExportFormat;
-  /** Bytes of the file. */
+  /** Bytes of the file; 0 for a device or pipe. */
   size: number;
   /** What could not be done as the image says; one line each. */
   warnings: string[];
@@ -56,6 +56,11 @@ export function exportFormatOf(file: string): ExportFormat | undefined {
   return name.endsWith('.tar') ? 'tar' : undefined;
 }
 
+/** True when the tool that makes `file` wants an unpacked tree, whose owners are only as right as the caller may make them. */
+export async function exportNeedsTree(file: string, format = exportFormatOf(file)): Promise<boolean> {
+  return (format === 'squashfs' || format === 'erofs') && (await findMaker(format)).from === 'tree';
+}
+
 /**
  * The flattened image as a stream: a tar, compressed or not. The same image gives the same bytes, wherever it is read
  * from. Throws UNSUPPORTED for a file system image, which no stream can hold, and as `unpack` does; the stream ends
@@ -67,18 +72,14 @@ export async function exportStream(
   options: ExportOptions = {},
 ): Promise<ExportStream> {
   const { format = 'tar' } = options;
-  if (format === 'squashfs' || format === 'erofs') {
-    throw new OciError('USAGE', `a ${format} image needs a file to be written to`, {
-      hint: `name it with -o, as in -o rootfs.${format}`,
-    });
-  }
+  if (format === 'squashfs' || format === 'erofs') throw needsFile(format);
   const opened = await openTree(client, image);
   const { name, descriptor } = opened.image;
   return { name, digest: descriptor.digest, stream: tarStream(client, opened, format), close: opened.close };
 }
 
 /**
- * Writes the flattened image to `file`, which appears whole or not at all and replaces what was there.
+ * Writes the flattened image to `file`, which appears whole or not at all and replaces a file that was there.
  * Throws UNSUPPORTED when the tool a format needs is missing, DISK_FULL, PERMISSION, IO, and as `unpack` does.
  */
 export async function exportImage(
@@ -88,12 +89,20 @@ export async function exportImage(
   options: ExportOptions = {},
 ): Promise<ExportedImage> {
   const format = options.format ?? exportFormatOf(file) ?? 'tar';
+  const write = (target: string, flags: 'wx' | 'w' = 'wx'): Promise<Written> =>
+    format === 'squashfs' || format === 'erofs'
+      ? writeFileSystem(client, image, target, format)
+      : writeTar(client, image, target, format, flags);
+  const there = statsOf(file);
+  if (there?.isDirectory()) throw new OciError('IO', `${file}: is a directory`);
+  if (there !== undefined && !there.isFile()) {
+    // A device or a pipe is written into: as root, a file put in its place would take /dev/null from the machine.
+    if (format === 'squashfs' || format === 'erofs') throw needsFile(format);
+    return { ...(await write(file, 'w')), file, format, size: 0 };
+  }
   const partial = `${file}.partial-${process.pid}`;
   try {
-    const written =
-      format === 'squashfs' || format === 'erofs'
-        ? await writeFileSystem(client, image, partial, format)
-        : await writeTar(client, image, partial, format);
+    const written = await write(partial);
     const { size } = statSync(partial);
     await rename(partial, file);
     return { ...written, file, format, size };
@@ -103,12 +112,32 @@ export async function exportImage(
   }
 }
 
+function statsOf(file: string): Stats | undefined {
+  try {
+    return statSync(file, { throwIfNoEntry: false });
+  } catch (error) {
+    throw fileError(error, file);
+  }
+}
+
+function needsFile(format: FileSystemFormat): OciError {
+  return new OciError('USAGE', `a ${format} image needs a file to be written to`, {
+    hint: `name it with -o, as in -o rootfs.${format}`,
+  });
+}
+
 type Written = Pick<ExportedImage, 'name' | 'digest' | 'warnings'>;
 
-async function writeTar(client: Client, image: string, file: string, format: TarFormat): Promise<Written> {
+async function writeTar(
+  client: Client,
+  image: string,
+  file: string,
+  format: TarFormat,
+  flags: string,
+): Promise<Written> {
   const { name, digest, stream, close } = await exportStream(client, image, { format });
   try {
-    await pipe(stream, createWriteStream(file, { flags: 'wx' }));
+    await pipe(stream, createWriteStream(file, { flags }));
     return { name, digest, warnings: [] };
   } finally {
     await close();

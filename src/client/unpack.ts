@@ -6,7 +6,7 @@ import type { Client } from './client.ts';
 import { openLayers, rememberLayers } from './open-layers.ts';
 
 /** Options of `unpack`. */
-export type UnpackOptions = Pick<EngineOptions, 'force' | 'limits' | 'workers'>;
+export type UnpackOptions = Pick<EngineOptions, 'force' | 'limits' | 'ownership' | 'workers'>;
 
 /** What was unpacked. */
 export interface UnpackedImage {

@@ -1,7 +1,8 @@
 import { Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
 import { imageArg, limitFlags } from '../cli/flags.ts';
-import { EXPORT_FORMATS, exportImage, exportStream } from '../client/export.ts';
+import { takeOwnership } from '../cli/rootless.ts';
+import { EXPORT_FORMATS, exportImage, exportNeedsTree, exportStream } from '../client/export.ts';
 import { OciError } from '../errors.ts';
 import { formatBytes } from '../ui/format.ts';
 
@@ -45,6 +46,8 @@ export default class Export extends OciCommand<typeof Export> {
       }
       return;
     }
+    // The tree between image and file has right owners in a user namespace only.
+    if (await exportNeedsTree(output, format)) takeOwnership();
     const exported = await exportImage(client, args.image, output, { format });
     answer(exported, () => [
       `${output}: ${exported.name}, ${exported.format}, ${formatBytes(exported.size)}`,

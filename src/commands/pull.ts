@@ -1,6 +1,8 @@
 import { Args, Flags } from '@oclif/core';
 import { registryName } from '../archive/image-name.ts';
 import { OciCommand, type Session } from '../cli/command.ts';
+import { limitFlags, rootlessFlag } from '../cli/flags.ts';
+import { ownershipNote, takeOwnership } from '../cli/rootless.ts';
 import { pull } from '../client/pull.ts';
 import { unpack } from '../client/unpack.ts';
 import { OciError } from '../errors.ts';
@@ -36,9 +38,12 @@ export default class Pull extends OciCommand<typeof Pull> {
       exclusive: ['all-platforms', 'concurrency'],
       summary: 'Also write the root file system to DIR, while the layers arrive (one IMAGE)',
     }),
+    rootless: rootlessFlag({ dependsOn: ['unpack'] }),
+    'max-bytes': { ...limitFlags['max-bytes'], dependsOn: ['unpack'] },
+    'max-entries': { ...limitFlags['max-entries'], dependsOn: ['unpack'] },
   };
 
-  protected async execute({ argv, flags, client, answer }: Session<typeof Pull>): Promise<void> {
+  protected async execute({ argv, flags, client, answer, note }: Session<typeof Pull>): Promise<void> {
     if (flags.unpack !== undefined) {
       const [image, more] = argv;
       if (image === undefined || more !== undefined) {
@@ -46,7 +51,10 @@ export default class Pull extends OciCommand<typeof Pull> {
           hint: 'unpack others with: ocitool unpack IMAGE DIR',
         });
       }
-      const unpacked = await unpack(client, `docker://${registryName(image)}`, flags.unpack);
+      const ownership = takeOwnership(flags.rootless);
+      const unpacked = await unpack(client, `docker://${registryName(image)}`, flags.unpack, { ownership });
+      const owners = ownershipNote(unpacked.destination);
+      if (owners !== undefined) note(owners);
       answer(unpacked, () => [describeUnpacked(unpacked)]);
       return;
     }

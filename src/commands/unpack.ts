@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
-import { imageArg, limitFlags } from '../cli/flags.ts';
+import { imageArg, limitFlags, rootlessFlag } from '../cli/flags.ts';
+import { ownershipNote, takeOwnership } from '../cli/rootless.ts';
 import { unpack } from '../client/unpack.ts';
 import { formatBytes, formatCount } from '../ui/format.ts';
 
@@ -8,7 +9,7 @@ export default class Unpack extends OciCommand<typeof Unpack> {
   static override usage = 'unpack IMAGE DIR [FLAGS]';
   static override summary = "Write an image's root file system to a directory";
   static override description =
-    'Layers are unpacked in parallel and checked on the way; the directory appears whole at the end or not at all. What only a registry has is pulled into the store first. As root, owners, devices and extended attributes are as the image says; as another user everything is yours and what cannot be made is counted in one warning.';
+    'Layers are unpacked in parallel and checked on the way; the directory appears whole at the end or not at all. What only a registry has is pulled into the store first. As root, owners, devices and extended attributes are as the image says. As another user with subordinate ids (subuid(5)) owners are those ids, as podman unshare shows them; without, everything is yours, and attributes record whose it is in the image.';
   static override examples = [
     '<%= config.bin %> unpack microsoft/dotnet:2.1-aspnetcore-runtime-alpine ./rootfs',
     '<%= config.bin %> unpack --platform linux/arm64 oci-archive:image.tar ./rootfs',
@@ -20,10 +21,14 @@ export default class Unpack extends OciCommand<typeof Unpack> {
   static override flags = {
     ...limitFlags,
     force: Flags.boolean({ summary: 'Replace what is in DIR' }),
+    rootless: rootlessFlag(),
   };
 
-  protected async execute({ args, flags, client, answer }: Session<typeof Unpack>): Promise<void> {
-    const result = await unpack(client, args.image, args.dir, { force: flags.force });
+  protected async execute({ args, flags, client, answer, note }: Session<typeof Unpack>): Promise<void> {
+    const ownership = takeOwnership(flags.rootless);
+    const result = await unpack(client, args.image, args.dir, { force: flags.force, ownership });
+    const owners = ownershipNote(result.destination);
+    if (owners !== undefined) note(owners);
     const sum = (key: 'entries' | 'unpackedSize'): number =>
       result.layers.reduce((total, layer) => total + layer[key], 0);
     answer(result, () => [

@@ -7,7 +7,7 @@ import { fileError, type OciError } from '../errors.ts';
 import { setTimesAt } from './set-times.ts';
 import { isOwnerRefused } from './stage-writer.ts';
 import { syscalls } from './syscalls.ts';
-import { fsPath, type TreeNode } from './tree.ts';
+import { fsPath, type TreeNode, textOf } from './tree.ts';
 
 /** What could not be done as the image says. */
 export interface Losses {
@@ -43,7 +43,9 @@ function makeNode(node: TreeNode, kind: keyof typeof FILE_TYPE, path: string): b
   const calls = syscalls();
   if (calls === undefined) {
     const numbers = kind === 'fifo' ? [] : [String(major), String(minor)];
-    return spawnSync('mknod', ['--', path, LETTER[kind], ...numbers], { stdio: 'ignore' }).status === 0;
+    return (
+      spawnSync('mknod', ['--', textOf(path), LETTER[kind], ...numbers], { stdio: 'ignore' }).status === 0
+    );
   }
   const device = (BigInt(minor & ~0xff) << 12n) | BigInt((major << 8) | (minor & 0xff));
   const errno = calls.mknod(Buffer.from(path, 'latin1'), FILE_TYPE[kind] | 0o600, device);
@@ -78,7 +80,10 @@ function setXattr(path: string, name: string, value: Uint8Array): boolean {
   const calls = syscalls();
   if (calls === undefined) {
     const hex = `0x${Buffer.from(value).toString('hex')}`;
-    return spawnSync('setfattr', ['-h', '-n', name, '-v', hex, '--', path], { stdio: 'ignore' }).status === 0;
+    return (
+      spawnSync('setfattr', ['-h', '-n', textOf(name), '-v', hex, '--', textOf(path)], { stdio: 'ignore' })
+        .status === 0
+    );
   }
   const errno = calls.lsetxattr(Buffer.from(path, 'latin1'), Buffer.from(name, 'latin1'), value);
   if (errno === 0) return true;

@@ -9,6 +9,7 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileError, OciError, systemCode } from '../errors.ts';
@@ -18,6 +19,8 @@ export interface Staging {
   folder: string;
   /** Where in it the finished tree goes; not there yet. */
   rootfs: string;
+  /** Writes a file next to the destination, named for it; returns its path. Call before `publish`. Throws as that. */
+  beside(suffix: string, text: string): string;
   /** Puts the finished tree at the destination. Throws DESTINATION_NOT_EMPTY, PERMISSION, IO. */
   publish(): void;
   /** Removes the folder, and, unless the tree was published, everything made for it. */
@@ -44,9 +47,24 @@ export function openStaging(destination: string, force: boolean): Staging {
   }
   const rootfs = join(folder, 'rootfs');
   let published = false;
+  let beside: string | undefined;
   return {
     folder,
     rootfs,
+    beside(suffix, text) {
+      const path = `${target}${suffix}`;
+      try {
+        if (force) rmSync(path, { force: true });
+        writeFileSync(path, text, { flag: 'wx' });
+      } catch (error) {
+        if (systemCode(error) !== 'EEXIST') throw fileError(error, path);
+        throw new OciError('DESTINATION_NOT_EMPTY', `${path}: is there already, and would be written`, {
+          hint: 'remove it, or replace it with --force',
+        });
+      }
+      beside = path;
+      return path;
+    },
     publish() {
       try {
         if (force) replace(rootfs, target, join(folder, 'replaced'));
@@ -59,6 +77,7 @@ export function openStaging(destination: string, force: boolean): Staging {
     },
     remove() {
       removeTree(folder);
+      if (!published && beside !== undefined) rmSync(beside, { force: true });
       if (!published && firstMade !== undefined) removeEmpty(dirname(target), firstMade);
     },
   };

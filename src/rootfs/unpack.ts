@@ -5,15 +5,20 @@ import { throwIfAborted } from '../errors.ts';
 import { readLayers } from './layer-pool.ts';
 import type { LayerSource, LayerStats, ReadLayersOptions } from './layer-source.ts';
 import { placeTree } from './place.ts';
-import type { LayerResult } from './read-layer.ts';
 import { mergeLayers } from './read-tree.ts';
-import type { Losses } from './special-files.ts';
-import { openStaging } from './staging.ts';
+import { type OwnershipRecord, recordOwnership } from './record-ownership.ts';
+import { openStaging, type Staging } from './staging.ts';
 import type { Tree } from './tree.ts';
+import { unpackWarnings } from './unpack-warnings.ts';
 
 export interface UnpackOptions extends ReadLayersOptions {
   /** Replace what is at the destination. Default false: the destination must be absent or an empty directory. */
   force?: boolean | undefined;
+  /**
+   * `apply` (the default): owners and devices as far as this user may. `record`, for a user who may not: everything is
+   * the caller's, and attributes say whose it is in the image (ownership-record.ts).
+   */
+  ownership?: 'apply' | 'record' | undefined;
 }
 
 export interface UnpackResult {
@@ -42,8 +47,11 @@ export async function unpack(
     const tree = mergeLayers(layers, results);
     throwIfAborted(options.signal);
     const losses = placeTree(tree, results, stages, staging.rootfs);
+    for (const { ownersLost } of results) losses.owners += ownersLost;
+    const record = options.ownership === 'record' ? recordOwnership(tree, staging.rootfs) : undefined;
+    const recordFile = record === undefined ? undefined : keepAside(record, staging);
     staging.publish();
-    const warnings = warningsOf(losses, results);
+    const warnings = unpackWarnings(losses, record, recordFile);
     for (const message of warnings) options.onProgress?.({ type: 'warning', message });
     return { tree, layers: results.map(({ stats }) => stats), warnings };
   } finally {
@@ -51,25 +59,7 @@ export async function unpack(
   }
 }
 
-function warningsOf(losses: Losses, results: readonly LayerResult[]): string[] {
-  const owners = results.reduce((sum, { ownersLost }) => sum + ownersLost, losses.owners);
-  const { devices, xattrs } = losses;
-  const warnings = [];
-  if (owners > 0)
-    warnings.push(
-      `${owners} ${plural(owners, 'entry is', 'entries are')} owned by you, not by whom the image says: changing owners needs root`,
-    );
-  if (devices > 0)
-    warnings.push(
-      `${devices} device ${plural(devices, 'node was', 'nodes were')} left out: making them needs root`,
-    );
-  if (xattrs > 0)
-    warnings.push(
-      `${xattrs} extended ${plural(xattrs, 'attribute was', 'attributes were')} left out: this file system or user cannot have them`,
-    );
-  return warnings;
-}
-
-function plural(count: number, one: string, many: string): string {
-  return count === 1 ? one : many;
+/** Writes what no attribute could hold beside the destination; returns where. */
+function keepAside({ aside }: OwnershipRecord, staging: Staging): string | undefined {
+  return aside.length === 0 ? undefined : staging.beside('.mtree', ['#mtree', ...aside, ''].join('\n'));
 }

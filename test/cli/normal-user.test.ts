@@ -52,6 +52,8 @@ test.skipIf(!isRoot || !hasTools('setpriv'))('devices and owners are counted, fi
         'example.com/app:1',
         join(dir, 'out/rootfs'),
         '--json',
+        '--rootless',
+        'off',
       ],
       { encoding: 'utf8', env: { PATH: process.env.PATH, HOME: dir, OCITOOL_STORE: join(dir, 'store') } },
     );
@@ -66,4 +68,15 @@ test.skipIf(!isRoot || !hasTools('setpriv'))('devices and owners are counted, fi
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+});
+
+test.skipIf(!isRoot || !hasTools('setpriv'))('an id without a name may run it', () => {
+  const bin = join(import.meta.dirname, '../../bin/ocitool.js');
+  const args = ['--reuid', '4444', '--regid', '4444', '--clear-groups', process.execPath, bin, 'version'];
+  const { status, stderr } = spawnSync('setpriv', args, {
+    encoding: 'utf8',
+    // As docker starts such an id.
+    env: { PATH: process.env.PATH, HOME: '/' },
+  });
+  expect([status, stderr]).toEqual([0, '']);
 });

@@ -1,7 +1,8 @@
 // Export in every format, judged by the tools that read it: GNU tar, gzip, zstd, unsquashfs, fsck.erofs and the kernel.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -11,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStore } from '../../src/blobstore/store.ts';
@@ -127,6 +129,25 @@ describe('exporting an image', () => {
       await expect(exported(image, name)).rejects.toMatchObject({ code: 'LAYER_INVALID' });
     }
     expect(readdirSync(work)).toEqual(before);
+  });
+
+  it('writes into a pipe or a device, and leaves it one', async () => {
+    const image = await store(tars());
+    const plain = await exported(image, 'all.tar');
+    execFileSync('mkfifo', [join(work, 'pipe')]);
+    const reading = promisify(execFile)('cat', [join(work, 'pipe')], {
+      encoding: 'buffer',
+      maxBuffer: 1 << 26,
+    });
+    await exportImage(client, image, join(work, 'pipe'));
+    expect((await reading).stdout.equals(plain)).toBe(true);
+    expect(lstatSync(join(work, 'pipe')).isFIFO()).toBe(true);
+    await expect(
+      exportImage(client, image, join(work, 'pipe'), { format: 'squashfs' }),
+    ).rejects.toMatchObject({
+      code: 'USAGE',
+    });
+    await expect(exportImage(client, image, work)).rejects.toMatchObject({ code: 'IO' });
   });
 
   it('knows the endings', () => {
@@ -266,7 +287,6 @@ describe('the tool of a format', () => {
     onlyTools([], {
       sqfstar: `test "$1" = -version && exit 0
         for last; do :; done
-        read -r line
         echo half > "$last"
         echo "FATAL ERROR: no" >&2
         exit 1`,
