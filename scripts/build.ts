@@ -20,6 +20,7 @@ const entryPoints: Record<string, string> = {
   main: 'src/cli/main.ts',
   // Started with `new Worker` by src/rootfs/layer-pool.ts, which lands in a chunk beside it.
   'layer-worker': 'src/rootfs/layer-worker.ts',
+  'hash-worker': 'src/blobstore/hash-worker.ts',
 };
 for (const file of commands) entryPoints[`commands/${basename(file, '.ts')}`] = file;
 

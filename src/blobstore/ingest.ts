@@ -23,7 +23,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileError, throwIfAborted } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { Ingest } from '../place/place.ts';
-import { createVerifier, type Verifier } from '../place/verify.ts';
+import { type BlobCheck, checkHere, type HashThread, isWorthAThread } from './hash-thread.ts';
 import { acquireLock, type BlobLock } from './lock.ts';
 import { blobPath, partialPath, type StorePaths } from './paths.ts';
 
@@ -38,54 +38,62 @@ export async function openIngest(
   paths: StorePaths,
   descriptor: Descriptor,
   isPresent: () => boolean,
+  thread: HashThread,
   signal?: AbortSignal,
 ): Promise<Ingest | undefined> {
   const partial = partialPath(paths, descriptor.digest);
   const lock = await acquireLock(`${partial}.lock`, signal);
   let fd: number | undefined;
+  let check: BlobCheck | undefined;
   try {
     if (isPresent()) {
       lock.remove();
       return undefined;
     }
     fd = openSync(partial, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
-    const verifier = await takeUp(fd, descriptor, signal);
-    return createIngest(fd, lock, verifier, descriptor, partial, blobPath(paths, descriptor.digest));
+    const start = (held: number): BlobCheck =>
+      isWorthAThread(descriptor) ? thread.check(descriptor, partial, held) : checkHere(descriptor);
+    check = start(heldBy(fd, descriptor));
+    await takeUp(fd, check, signal);
+    return createIngest(fd, lock, check, start, partial, blobPath(paths, descriptor.digest));
   } catch (error) {
+    check?.drop();
     if (fd !== undefined) closeSync(fd);
     lock.release();
     throw fileError(error, partial);
   }
 }
 
-/** Hashes the bytes an earlier attempt left, so that they are verified like all others; drops them when they are too many. */
-async function takeUp(fd: number, descriptor: Descriptor, signal?: AbortSignal): Promise<Verifier> {
-  const verifier = createVerifier(descriptor);
+/** Bytes an earlier attempt left; dropped when they are too many. */
+function heldBy(fd: number, descriptor: Descriptor): number {
+  const { size } = fstatSync(fd);
+  if (size <= descriptor.size) return size;
+  ftruncateSync(fd, 0);
+  return 0;
+}
+
+/** Hashes the bytes an earlier attempt left, so that they are verified like all others, unless a thread does. */
+async function takeUp(fd: number, check: BlobCheck, signal?: AbortSignal): Promise<void> {
   const held = fstatSync(fd).size;
-  if (held > descriptor.size) {
-    ftruncateSync(fd, 0);
-    return verifier;
-  }
-  const buffer = Buffer.allocUnsafe(Math.min(REHASH_CHUNK, held));
-  while (verifier.seen < held) {
+  const buffer = Buffer.allocUnsafe(Math.min(REHASH_CHUNK, held - check.seen));
+  while (check.seen < held) {
     throwIfAborted(signal);
-    const length = readSync(fd, buffer, 0, buffer.length, verifier.seen);
+    const length = readSync(fd, buffer, 0, buffer.length, check.seen);
     if (length === 0) break;
-    verifier.update(buffer.subarray(0, length));
+    check.update(buffer.subarray(0, length));
     await nextTurn();
   }
-  return verifier;
 }
 
 function createIngest(
   fd: number,
   lock: BlobLock,
-  first: Verifier,
-  descriptor: Descriptor,
+  first: BlobCheck,
+  start: (held: number) => BlobCheck,
   partial: string,
   blob: string,
 ): Ingest {
-  let verifier = first;
+  let check = first;
   let offset = first.seen;
   let open = true;
 
@@ -93,6 +101,7 @@ function createIngest(
   function close(): boolean {
     if (!open) return false;
     open = false;
+    check.drop();
     closeSync(fd);
     return true;
   }
@@ -109,8 +118,8 @@ function createIngest(
       return offset;
     },
     write(chunk) {
-      let position = verifier.seen;
-      verifier.update(chunk);
+      let position = check.seen;
+      check.update(chunk);
       try {
         // A disk that fills up takes part of a chunk before it refuses the rest.
         for (let done = 0; done < chunk.length; ) {
@@ -121,13 +130,14 @@ function createIngest(
       } catch (error) {
         throw fileError(error, partial);
       }
+      check.written();
     },
     async commit() {
       try {
-        verifier.end();
+        await check.end();
       } catch (error) {
         drop();
-        throw error;
+        throw fileError(error, partial);
       }
       try {
         fchmodSync(fd, 0o444);
@@ -146,8 +156,9 @@ function createIngest(
       if (close()) lock.release();
     },
     async restart() {
+      check.drop();
       ftruncateSync(fd, 0);
-      verifier = createVerifier(descriptor);
+      check = start(0);
       offset = 0;
     },
     async abort() {

@@ -12,6 +12,7 @@ import { hasBlob, sizeOf } from './blob-files.ts';
 import { checkStore, type StoreCheck } from './check.ts';
 import { readStoredDocument } from './documents.ts';
 import { nameOfKey } from './index-file.ts';
+import { createHashThread } from './hash-thread.ts';
 import { openIngest } from './ingest.ts';
 import { createKeeper } from './keep.ts';
 import { type LayerRecord, readLayerRecord, writeLayerRecord } from './layer-records.ts';
@@ -61,6 +62,7 @@ export async function openStore(dir: string, options: OpenStoreOptions = {}): Pr
   }
 
   const keeper = createKeeper(paths);
+  const hashing = createHashThread();
 
   /** The ingest, telling the keeper. */
   function watched(ingest: Ingest, { digest }: Descriptor): Ingest {
@@ -127,7 +129,7 @@ export async function openStore(dir: string, options: OpenStoreOptions = {}): Pr
       if (readOnly && hasBlob(paths, descriptor)) return undefined;
       prepareWrite();
       if (await keeper.keep(descriptor, signal)) return undefined;
-      const ingest = await openIngest(paths, descriptor, () => hasBlob(paths, descriptor), signal);
+      const ingest = await openIngest(paths, descriptor, () => hasBlob(paths, descriptor), hashing, signal);
       return ingest === undefined ? undefined : watched(ingest, descriptor);
     },
     async tag(descriptor, name) {

@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import { OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import { algorithmOf, createDigester } from '../reference/digest.ts';
+import { algorithmOf, createDigester, type Digest } from '../reference/digest.ts';
 
 /** Checks a byte stream against a descriptor as it passes. */
 export interface Verifier {
@@ -12,6 +12,32 @@ export interface Verifier {
   update(chunk: Uint8Array): void;
   /** Throws SIZE_MISMATCH or DIGEST_MISMATCH unless exactly the promised bytes were seen. */
   end(): void;
+}
+
+/** Throws SIZE_MISMATCH when there are more bytes than `descriptor` promises. */
+export function checkRoom(descriptor: Descriptor, seen: number): void {
+  if (seen <= descriptor.size) return;
+  throw new OciError(
+    'SIZE_MISMATCH',
+    `${descriptor.digest}: more than the ${descriptor.size} bytes its descriptor promises`,
+  );
+}
+
+/** Throws SIZE_MISMATCH when there are not all the bytes `descriptor` promises. */
+export function checkEnd(descriptor: Descriptor, seen: number): void {
+  if (seen === descriptor.size) return;
+  throw new OciError(
+    'SIZE_MISMATCH',
+    `${descriptor.digest}: ${seen} bytes of the ${descriptor.size} its descriptor promises`,
+  );
+}
+
+/** Throws DIGEST_MISMATCH when the bytes hash to another digest than `descriptor` has. */
+export function checkDigest(descriptor: Descriptor, actual: Digest): void {
+  if (actual === descriptor.digest) return;
+  throw new OciError('DIGEST_MISMATCH', `${descriptor.digest}: the bytes have the digest ${actual}`, {
+    hint: 'the registry, a proxy or the disk changed the content; try again, then report it to whoever runs the registry',
+  });
 }
 
 /** A verifier for the content `descriptor` names. */
@@ -24,27 +50,12 @@ export function createVerifier(descriptor: Descriptor): Verifier {
     },
     update(chunk) {
       seen += chunk.length;
-      if (seen > descriptor.size) {
-        throw new OciError(
-          'SIZE_MISMATCH',
-          `${descriptor.digest}: more than the ${descriptor.size} bytes its descriptor promises`,
-        );
-      }
+      checkRoom(descriptor, seen);
       digester.update(chunk);
     },
     end() {
-      if (seen !== descriptor.size) {
-        throw new OciError(
-          'SIZE_MISMATCH',
-          `${descriptor.digest}: ${seen} bytes of the ${descriptor.size} its descriptor promises`,
-        );
-      }
-      const actual = digester.digest();
-      if (actual !== descriptor.digest) {
-        throw new OciError('DIGEST_MISMATCH', `${descriptor.digest}: the bytes have the digest ${actual}`, {
-          hint: 'the registry, a proxy or the disk changed the content; try again, then report it to whoever runs the registry',
-        });
-      }
+      checkEnd(descriptor, seen);
+      checkDigest(descriptor, digester.digest());
     },
   };
 }
