@@ -66,7 +66,8 @@ describe('Location of an upload', () => {
       .put((uri) => asked.add(uri).size > 0, layer.toString())
       .reply(201);
     await upload(repository());
-    expect([...asked]).toEqual([path]);
+    // nock asks with and without the query.
+    expect([...asked].filter((uri) => uri.includes('digest='))).toEqual([path]);
   });
 
   it('at another host: it gets the bytes, and no Authorization', async () => {
