@@ -163,7 +163,7 @@ async function writeFileSystem(
   }
   const opened = await openLayers(client, image);
   // Beside the file: where there is room for one there is likely room for the other.
-  const folder = mkdtempSync(join(dirname(file), `.${basename(file).slice(0, 200)}.tree-`));
+  const folder = mkdtempSync(join(dirname(file), `.${basename(file).slice(0, 50)}.tree-`));
   try {
     const rootfs = join(folder, 'rootfs');
     const { tree, warnings } = await unpackLayers(opened.layers, rootfs, {

@@ -11,6 +11,7 @@ import type { LayerSource, ReadLayersOptions } from './layer-source.ts';
 import type { PoolMessage, WorkerMessage } from './layer-worker.ts';
 import type { LayerJob, LayerResult } from './read-layer.ts';
 import { removeTree } from './staging.ts';
+import { textOf } from './tree.ts';
 
 /** Beside this file; the bundle has it beside its chunk. */
 const WORKER = new URL(
@@ -125,7 +126,7 @@ async function readArriving(
 }
 
 function dropStage(stage: string | undefined): void {
-  if (stage !== undefined) removeTree(stage);
+  if (stage !== undefined) removeTree(textOf(stage));
 }
 
 function sizeOf(layers: readonly LayerSource[], index: number): number {

@@ -68,7 +68,7 @@ export function placeTree(
   });
   guarded('', () => takeBase(tree.root, rootfs, roots));
   /** What the umask left of the mode every staged directory was made with. */
-  const madeMode = statSync(rootfs).mode & 0o7777;
+  const madeMode = statSync(fsPath(rootfs)).mode & 0o7777;
   placeChildren(tree.root, rootfs, roots);
   for (const { node, path } of links) guarded(path, () => placeLink(inodeOf(node), path));
   describeDirectory(tree.root, rootfs);
@@ -95,7 +95,7 @@ export function placeTree(
     const there = candidates.find((candidate) => candidate.path === path);
     if (there !== undefined) {
       there.path = `${(stages[there.layer] as LayerStage).paths.aside}/swap-${swaps++}`;
-      renameSync(fsPath(path), there.path);
+      renameSync(fsPath(path), fsPath(there.path));
     }
     renameSync(fsPath(best.path), fsPath(path));
     best.path = path;
@@ -143,7 +143,7 @@ export function placeTree(
   /** Gives an inode that is not at home its first name. False when it had to be left out. */
   function placeInode(node: TreeNode, path: string): boolean {
     if (node.kind !== 'file') return createSpecial(node, path, losses);
-    renameSync(`${(stages[node.layer] as LayerStage).paths.aside}/${node.entry}`, fsPath(path));
+    renameSync(fsPath(`${(stages[node.layer] as LayerStage).paths.aside}/${node.entry}`), fsPath(path));
     setXattrs(node, path, losses);
     return true;
   }
@@ -197,7 +197,7 @@ function clearStage({ log }: LayerResult, { paths, fates }: LayerStage): void {
   for (let entry = 0; entry < log.count; entry++) {
     const staged = log.staged[entry];
     if (staged === STAGED.nowhere || fates[entry] === AT_HOME) continue;
-    const aside = `${paths.aside}/${entry}`;
+    const aside = fsPath(`${paths.aside}/${entry}`);
     const path = staged === STAGED.aside ? aside : fsPath(`${paths.inPlace}/${names[entry]}`);
     try {
       if (fates[entry] === DEAD) unlinkSync(path);

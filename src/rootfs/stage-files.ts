@@ -39,7 +39,7 @@ export function createStage(
 ): Stage {
   const { inPlace, aside } = stagePaths(folder);
   const made = new Set<string>();
-  for (const path of [folder, inPlace, aside]) mkdirSync(path, STAGED_DIRECTORY_MODE);
+  for (const path of [folder, inPlace, aside]) mkdirSync(fsPath(path), STAGED_DIRECTORY_MODE);
   const settings = { folder, umask: umaskOf(`${folder}/umask`) };
   const writer = createStageWriter(settings);
   const handOut = createHandOut(settings, writer, onStaged, nextHelper);
@@ -78,8 +78,8 @@ export function createStage(
 
 /** What is masked of new files' modes, seen on one: `process.umask()` sets it to 0 for a moment, for all threads. */
 function umaskOf(probe: string): number {
-  mkdirSync(probe, 0o777);
-  return 0o777 & ~statSync(probe).mode;
+  mkdirSync(fsPath(probe), 0o777);
+  return 0o777 & ~statSync(fsPath(probe)).mode;
 }
 
 function writeBody(descriptor: number, first: Buffer | undefined, entry: TarEntry, tar: TarReader): void {

@@ -64,7 +64,7 @@ export function createStageWriter({ folder, umask }: StageSettings): StageWriter
         if (systemCode(error) !== 'EEXIST') throw error;
       }
     }
-    return [openSync(`${aside}/${index}`, CREATE, mode), STAGED.aside];
+    return [openSync(fsPath(`${aside}/${index}`), CREATE, mode), STAGED.aside];
   }
 
   return {

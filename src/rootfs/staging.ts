@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileError, OciError, systemCode } from '../errors.ts';
+import { bytesOf, fsPath } from './tree.ts';
 
 export interface Staging {
   /** Fresh, on the destination's file system, open to nobody else. */
@@ -38,7 +39,7 @@ export function openStaging(destination: string, force: boolean): Staging {
   let folder: string;
   try {
     firstMade = mkdirSync(dirname(target), { recursive: true });
-    folder = mkdtempSync(join(dirname(target), `.${basename(target).slice(0, 200)}.unpack-`));
+    folder = mkdtempSync(join(dirname(target), `.${basename(target).slice(0, 50)}.unpack-`));
     // Without a parent's setgid bit, which would change the group of everything inside.
     chmodSync(folder, 0o700);
   } catch (error) {
@@ -144,14 +145,17 @@ export function removeTree(folder: string): void {
   } catch (error) {
     const code = systemCode(error);
     if (code !== 'EACCES' && code !== 'EPERM' && code !== 'ENOTEMPTY') throw error;
-    openUp(folder);
+    openUp(bytesOf(folder));
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 function openUp(folder: string): void {
-  chmodSync(folder, 0o700);
-  for (const child of readdirSync(Buffer.from(folder), { withFileTypes: true, encoding: 'buffer' })) {
+  chmodSync(fsPath(folder), 0o700);
+  for (const child of readdirSync(Buffer.from(folder, 'latin1'), {
+    withFileTypes: true,
+    encoding: 'buffer',
+  })) {
     if (child.isDirectory()) openUp(`${folder}/${child.name.toString('latin1')}`);
   }
 }

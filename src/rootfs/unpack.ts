@@ -8,7 +8,7 @@ import { placeTree } from './place.ts';
 import { mergeLayers } from './read-tree.ts';
 import { type OwnershipRecord, recordOwnership } from './record-ownership.ts';
 import { openStaging, type Staging } from './staging.ts';
-import type { Tree } from './tree.ts';
+import { bytesOf, type Tree } from './tree.ts';
 import { unpackWarnings } from './unpack-warnings.ts';
 
 export interface UnpackOptions extends ReadLayersOptions {
@@ -42,13 +42,14 @@ export async function unpack(
 ): Promise<UnpackResult> {
   const staging = openStaging(destination, options.force ?? false);
   try {
-    const stages = layers.map((_, index) => `${staging.folder}/${index}`);
+    const stages = layers.map((_, index) => bytesOf(`${staging.folder}/${index}`));
     const results = await readLayers(layers, options, (index) => stages[index]);
     const tree = mergeLayers(layers, results);
     throwIfAborted(options.signal);
-    const losses = placeTree(tree, results, stages, staging.rootfs);
+    const rootfs = bytesOf(staging.rootfs);
+    const losses = placeTree(tree, results, stages, rootfs);
     for (const { ownersLost } of results) losses.owners += ownersLost;
-    const record = options.ownership === 'record' ? recordOwnership(tree, staging.rootfs) : undefined;
+    const record = options.ownership === 'record' ? recordOwnership(tree, rootfs) : undefined;
     const recordFile = record === undefined ? undefined : keepAside(record, staging);
     staging.publish();
     const warnings = unpackWarnings(losses, record, recordFile);

@@ -236,6 +236,23 @@ describe('an unpack that fails', () => {
     expect(warnings).toEqual([expect.stringContaining('diff ID')]);
   });
 
+  it('goes where a name is not ASCII, and cleans up there', async () => {
+    const members = [
+      directory('zü/', { mode: 0o500 }),
+      file('zü/f', 'one'),
+      hardlink('link', 'zü/f'),
+      file('twice', 'a'),
+      file('twice', 'b'),
+      symlink('s', 'zü'),
+    ];
+    const there = join(home, 'Räume', '根'.repeat(70));
+    await unpack(layers(members, [file('zü/g', 'two')]), there);
+    expect(readFileSync(join(there, 'zü/f'), 'utf8')).toBe('one');
+    expect(readFileSync(join(there, 'zü/g'), 'utf8')).toBe('two');
+    expect(readFileSync(join(there, 'twice'), 'utf8')).toBe('b');
+    expect(readdirSync(join(home, 'Räume'))).toEqual(['根'.repeat(70)]);
+  });
+
   it('stops at the limits before the disk fills', async () => {
     const bomb = gzipSync(buildTar([file('zeros', Buffer.alloc(50_000_000))]));
     await expect(unpack(layers(bomb), root, { limits: { bytes: 1_000_000 } })).rejects.toMatchObject({
