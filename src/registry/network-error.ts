@@ -88,7 +88,8 @@ export function isUnreachable(error: OciError): boolean {
   return UNREACHABLE[codeOf(error.cause) ?? ''] !== undefined;
 }
 
-function saysNoTls(error: unknown): boolean {
+/** True for the error of a TLS socket whose other end answered with something else. */
+export function saysNoTls(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   return (
     (code === 'EPROTO' || code.startsWith('ERR_SSL')) &&

@@ -19,6 +19,7 @@ import {
   retryDelay,
 } from './retry.ts';
 import { shared } from './shared.ts';
+import { speaksNoTls } from './tls-peek.ts';
 import { parseWarning } from './warning-header.ts';
 
 /** How to talk to registries. */
@@ -178,6 +179,8 @@ export function createTransport(options: TransportOptions = {}): Transport {
   /** Docker's habit: HTTPS, and plain HTTP when a loopback registry does not speak it. */
   async function probe(host: string): Promise<URL> {
     const secure = new URL(`https://${host}`);
+    // A program with connections of its own has a reason for them.
+    if (options.dispatcher === undefined && (await speaksNoTls(secure))) return new URL(`http://${host}`);
     const ping = { method: 'GET', url: `${secure.origin}/v2/`, what: host } satisfies HttpRequest;
     try {
       const response = await exchange(new URL(ping.url), {}, ping, closing.signal);
