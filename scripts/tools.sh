@@ -4,25 +4,29 @@
 readonly TOOLS='docker-registry=docker-registry skopeo=skopeo umoci=umoci nginx=nginx-light htpasswd=apache2-utils bwrap=bubblewrap
   mksquashfs=squashfs-tools mkfs.erofs=erofs-utils getfattr=attr openssl=openssl python3=python3 busybox=busybox-static hyperfine=hyperfine tar=tar zstd=zstd'
 
+# What only bench runs.
+readonly BENCH_TOOLS='podman=podman ctr=containerd containerd=containerd gcc=gcc /usr/bin/time=time'
+
+# Packages that are missing of a list like those above.
 missing_tools() {
   local pair
-  for pair in $TOOLS; do
+  for pair in $1; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%=*}" >/dev/null || printf '%s\n' "${pair##*=}"
   done
 }
 
-# As root on Debian: installs what is missing. Elsewhere: tells it, and with $CI set gives up.
+# As root on Debian: installs what is missing of a list (default $TOOLS). Elsewhere: tells it, and with $CI set gives up.
 install_tools() {
-  local missing
-  missing=$(missing_tools | xargs)
+  local missing list=${1:-$TOOLS}
+  missing=$(missing_tools "$list" | xargs)
   [ -n "$missing" ] || return 0
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     printf 'installing %s\n' "$missing"
     apt_install $missing || printf 'apt-get failed\n'
-    missing=$(missing_tools | xargs)
+    missing=$(missing_tools "$list" | xargs)
   fi
   [ -n "$missing" ] || return 0
-  printf 'missing tools: %s (tests that need them are skipped)\nhint: apt-get install %s\n' "$missing" "$missing"
+  printf 'missing tools: %s (what needs them is skipped)\nhint: apt-get install %s\n' "$missing" "$missing"
   [ -z "${CI:-}" ] || return 1
 }
 
@@ -40,6 +44,7 @@ apt_install() {
   if [ -d /run/systemd/system ]; then
     case " $* " in *' docker-registry '*) systemctl disable --quiet docker-registry ;; esac
     case " $* " in *' nginx-light '*) systemctl disable --quiet nginx ;; esac
+    case " $* " in *' containerd '*) systemctl disable --quiet containerd ;; esac
   fi
   return "$status"
 }

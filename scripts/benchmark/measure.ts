@@ -9,39 +9,58 @@ export interface Contender {
   command: string;
   /** Not timed. */
   prepare?: string;
+  /** `ours` is what the table is about: others are compared with the last of them. */
+  role: 'ours' | 'peer' | 'floor';
+  /** What ours may take of this one's wall time. */
+  goal?: number;
+  /** Takes so long that it gets `SLOW_RUNS`, spread over the others'. */
+  slow?: true;
 }
 
 /** Medians over the runs. Seconds and bytes. */
-export interface Measured {
-  name: string;
+export interface Measured extends Contender {
   wall: number;
   cpu: number;
   peakRss: number;
+  runs: number;
 }
+
+export const SLOW_RUNS = 3;
+
+type Sample = Pick<Measured, 'wall' | 'cpu' | 'peakRss'>;
 
 interface HyperfineExport {
   results: { times: number[]; user: number; system: number }[];
 }
 
-/** Every contender `runs` times, in turn. Wall time and CPU are hyperfine's, the memory is that of the largest process. */
+/**
+ * Every contender `runs` times, in turn. Wall time and CPU are hyperfine's, the memory is that of the largest process.
+ * A peer that fails is told of and left out; ours must not fail.
+ */
 export function measure(contenders: Contender[], runs: number, scratch: string): Measured[] {
-  const samples = contenders.map((): Omit<Measured, 'name'>[] => []);
+  const samples = new Map<Contender, Sample[]>(contenders.map((contender) => [contender, []]));
   for (let run = 0; run < runs; run++) {
-    contenders.forEach((contender, i) => {
+    for (const [contender, taken] of samples) {
+      if (contender.slow && (run * SLOW_RUNS) % runs >= SLOW_RUNS) continue;
       tell(`${run + 1}/${runs} ${contender.name}`);
-      samples[i]?.push(runOnce(contender, scratch));
-    });
+      try {
+        taken.push(runOnce(contender, scratch));
+      } catch (error) {
+        if (contender.role === 'ours') throw error;
+        samples.delete(contender);
+        tell('');
+        console.error(`skipped: ${contender.name}: it failed`);
+      }
+    }
   }
   tell('');
-  return contenders.map(({ name }, i) => {
-    const all = samples[i] ?? [];
-    return {
-      name,
-      wall: median(all.map((sample) => sample.wall)),
-      cpu: median(all.map((sample) => sample.cpu)),
-      peakRss: median(all.map((sample) => sample.peakRss)),
-    };
-  });
+  return [...samples].map(([contender, taken]) => ({
+    ...contender,
+    wall: median(taken.map((sample) => sample.wall)),
+    cpu: median(taken.map((sample) => sample.cpu)),
+    peakRss: median(taken.map((sample) => sample.peakRss)),
+    runs: taken.length,
+  }));
 }
 
 /** One line on a terminal, which the next one replaces. */
@@ -49,7 +68,7 @@ function tell(line: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
 }
 
-function runOnce({ command, prepare }: Contender, scratch: string): Omit<Measured, 'name'> {
+function runOnce({ command, prepare }: Contender, scratch: string): Sample {
   const times = join(scratch, 'hyperfine.json');
   const memory = join(scratch, 'memory');
   const script = `exec /usr/bin/time -f %M -o ${memory} sh -c ${quote(command)}`;

@@ -2,21 +2,99 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Measured } from './measure.ts';
 
-/** The last one is ours; ratios are of its wall time. */
-export function table(title: string, rows: Measured[]): string {
-  const ours = rows.at(-1)?.wall ?? Number.NaN;
-  const unit = ours < 1 ? { name: 'ms', factor: 1000, digits: 0 } : { name: 's', factor: 1, digits: 2 };
-  const time = (seconds: number) => (seconds * unit.factor).toFixed(unit.digits);
-  return [
-    `### ${title}`,
+/** One line of the summary: what was to be reached, and what was. */
+export interface Verdict {
+  job: string;
+  against: string;
+  measured: string;
+  toReach: string;
+  reached: boolean;
+  /** Our wall time by the floor's. */
+  overFloor?: number | undefined;
+}
+
+/** A part of the benchmark, done. */
+export interface Outcome {
+  text: string;
+  verdicts: Verdict[];
+}
+
+/** Markdown without padding: the formatter of the docs aligns it. The first column is text, the others are numbers. */
+export function grid(head: string[], rows: string[][]): string {
+  const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), `|---|${'---:|'.repeat(head.length - 1)}`, ...rows.map(line)].join('\n');
+}
+
+/** One job by everybody who does it. */
+export function comparison(title: string, measured: Measured[], note = ''): Outcome {
+  const ours = measured.findLast(({ role }) => role === 'ours');
+  if (ours === undefined) throw new Error(`nothing of ours in: ${title}`);
+  const floor = measured.find(({ role }) => role === 'floor');
+  const inMs = ours.wall < 1;
+  const time = (seconds: number) => (inMs ? (seconds * 1000).toFixed(0) : seconds.toFixed(2));
+  const unit = inMs ? 'ms' : 's';
+  const rows = measured.map((one) => [
+    one.name,
+    String(one.runs),
+    time(one.wall),
+    time(one.cpu),
+    String(Math.round(one.peakRss / 1e6)),
+    (ours.wall / one.wall).toFixed(2),
+    one.goal === undefined ? '' : `≤ ${one.goal}`,
+  ]);
+  const head = [
     '',
-    `| | wall, ${unit.name} | ratio | CPU, ${unit.name} | peak RSS, MB |`,
-    '|---|---:|---:|---:|---:|',
-    ...rows.map(
-      ({ name, wall, cpu, peakRss }) =>
-        `| ${name} | ${time(wall)} | ${(wall / ours).toFixed(2)} | ${time(cpu)} | ${Math.round(peakRss / 1e6)} |`,
+    'runs',
+    `wall, ${unit}`,
+    `CPU, ${unit}`,
+    'peak RSS, MB',
+    'ocitool takes of it',
+    'to reach',
+  ];
+  return {
+    text: [`### ${title}`, ...(note === '' ? [] : [note]), grid(head, rows)].join('\n\n'),
+    verdicts: measured.flatMap(({ name, wall, goal }) =>
+      goal === undefined
+        ? []
+        : [
+            {
+              job: title,
+              against: name,
+              measured: (ours.wall / wall).toFixed(2),
+              toReach: `≤ ${goal}`,
+              reached: ours.wall / wall <= goal,
+              overFloor: floor && ours.wall / floor.wall,
+            },
+          ],
     ),
-  ].join('\n');
+  };
+}
+
+/** Everybody by the first, which is the least there is. */
+export function listing(title: string, measured: Measured[]): string {
+  const least = measured[0]?.wall ?? Number.NaN;
+  const rows = measured.map(({ name, wall, cpu, peakRss, runs }) => [
+    name,
+    String(runs),
+    (wall * 1000).toFixed(0),
+    (cpu * 1000).toFixed(0),
+    String(Math.round(peakRss / 1e6)),
+    (wall / least).toFixed(2),
+  ]);
+  const head = ['', 'runs', 'wall, ms', 'CPU, ms', 'peak RSS, MB', 'times the first'];
+  return [`### ${title}`, grid(head, rows)].join('\n\n');
+}
+
+export function summary(verdicts: Verdict[]): string {
+  const rows = verdicts.map((verdict) => [
+    verdict.job,
+    verdict.against,
+    verdict.measured,
+    verdict.toReach,
+    verdict.reached ? 'yes' : '**no**',
+    verdict.overFloor?.toFixed(2) ?? '',
+  ]);
+  return grid(['', 'against', 'measured', 'to reach', 'reached', 'times the floor'], rows);
 }
 
 /** Puts `text` between `<!-- name -->` and `<!-- /name -->` of the file. */
