@@ -6,6 +6,7 @@ export { listImages, type StoredImage } from './blobstore/images.ts';
 export { type BlobStore, type OpenStoreOptions, openStore } from './blobstore/store.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
 export { copyImage } from './client/copy-image.ts';
+export { type CopiedFiles, type CpOptions, cp } from './client/cp.ts';
 export { type DiffOptions, diff, type ImageDiff } from './client/diff.ts';
 export { digest, manifest, type RawDocument, rawConfig } from './client/documents.ts';
 export {
@@ -65,6 +66,7 @@ export { familiarReference, formatReference, parseReference, type Reference } fr
 export { type Credential, type CredentialSource, fileCredentials } from './registry/credentials.ts';
 export { openRepository, type Repository } from './registry/repository.ts';
 export { createTransport, type Transport, type TransportOptions } from './registry/transport.ts';
+export { copyOut, copyOutTar } from './rootfs/copy-out.ts';
 export { type DiffEntry, type DiffSide, diffTrees, type TreeDiff } from './rootfs/diff.ts';
 export { exportTree } from './rootfs/export.ts';
 export { type LayerFilesReport, readLayerFiles } from './rootfs/layer-files.ts';

@@ -83,6 +83,10 @@ describe('answers fit their schemas', () => {
   test('why', async () => {
     await answer('why', 'why', served.name, '/bin/sh');
   });
+  test('cp', async () => {
+    await answer('cp', 'cp', `${served.name}:/bin`, join(served.dir, 'bin'));
+    expect(existsSync(join(served.dir, 'bin/sh'))).toBe(true);
+  });
   test('diff', async () => {
     const other = `docker://${served.name}`;
     expect(await answer('diff', 'diff', served.name, other)).toMatchObject({
