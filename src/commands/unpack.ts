@@ -3,7 +3,7 @@ import { OciCommand, type Session } from '../cli/command.ts';
 import { imageArg, limitFlags, rootlessFlag } from '../cli/flags.ts';
 import { ownershipNote, takeOwnership } from '../cli/rootless.ts';
 import { unpack } from '../client/unpack.ts';
-import { formatBytes, formatCount } from '../ui/format.ts';
+import { describeUnpacked } from '../ui/describe-unpacked.ts';
 
 export default class Unpack extends OciCommand<typeof Unpack> {
   static override usage = 'unpack IMAGE DIR [FLAGS]';
@@ -29,10 +29,6 @@ export default class Unpack extends OciCommand<typeof Unpack> {
     const result = await unpack(client, args.image, args.dir, { force: flags.force, ownership });
     const owners = ownershipNote(result.destination);
     if (owners !== undefined) note(owners);
-    const sum = (key: 'entries' | 'unpackedSize'): number =>
-      result.layers.reduce((total, layer) => total + layer[key], 0);
-    answer(result, () => [
-      `${args.dir}: ${result.name}, ${formatCount(result.layers.length)} ${result.layers.length === 1 ? 'layer' : 'layers'}, ${formatCount(sum('entries'))} entries, ${formatBytes(sum('unpackedSize'))}`,
-    ]);
+    answer(result, () => [describeUnpacked(result)]);
   }
 }
