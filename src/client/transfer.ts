@@ -104,7 +104,8 @@ async function openOnePlatform(
     });
   }
   const opened = await openImage({ ...client, platform: async () => platforms?.[0] }, image);
-  return { ...opened, root: opened.descriptor };
+  const { source, descriptor: root } = opened;
+  return { ...opened, root, source: { ...source, resolve: async () => root } };
 }
 
 /** The place with its image found already: a registry is not asked twice. Its other powers stay. */

@@ -4,7 +4,7 @@ import { discard } from './body.ts';
 import { type Challenge, insufficientScope, parseChallenges, pickChallenge } from './challenge.ts';
 import type { CredentialSource } from './credentials.ts';
 import { type Authorizer, headerValues, type ResponseHeaders } from './http.ts';
-import { cleanScopes, coversScopes, splitScopes } from './scope.ts';
+import { cleanScopes, coversScopes, splitScopes, withNeeds } from './scope.ts';
 import { shared } from './shared.ts';
 import { basicAuthorization, fetchToken } from './token.ts';
 import type { Transport } from './transport.ts';
@@ -75,7 +75,7 @@ export function createAuth(
         if (current !== undefined && current.value !== sent) return true;
         const lacking = sent === undefined ? undefined : insufficientScope(challenges);
         const asked = splitScopes(challenge.params.scope);
-        let scopes = asked.length > 0 ? asked : cleanScopes(wanted);
+        let scopes = withNeeds(asked, wanted);
         if (current !== undefined) {
           // Docker Hub says so of every image that does not exist: asking for the same again would never end.
           if (lacking !== undefined && coversScopes(current.scopes, splitScopes(lacking))) return false;

@@ -40,6 +40,18 @@ export function splitScopes(parameter: string | undefined): string[] {
   return cleanScopes((parameter ?? '').split(' '));
 }
 
+/**
+ * What to ask for when a challenge asked for `asked` and all requests together need `wanted`: a push begins with a HEAD,
+ * whose challenge asks for pull alone, and one token shall do. Only resources it named get more actions: some servers have
+ * scopes of their own, and some read only the first.
+ */
+export function withNeeds(asked: readonly string[], wanted: readonly string[]): string[] {
+  if (asked.length === 0) return cleanScopes(wanted);
+  const resourceOf = (scope: string): string => scope.slice(0, scope.lastIndexOf(':'));
+  const named = new Set(asked.map(resourceOf));
+  return cleanScopes([...asked, ...wanted.filter((scope) => named.has(resourceOf(scope)))]);
+}
+
 /** True when asking for `held` asked for all of `wanted` already. Both cleaned. */
 export function coversScopes(held: readonly string[], wanted: readonly string[]): boolean {
   return cleanScopes([...held, ...wanted]).join(' ') === held.join(' ');

@@ -19,6 +19,8 @@ export interface SinkOptions {
   upload: Upload;
   /** Bytes the registry has already. */
   offset: number;
+  /** For `chunkSink`: the size of all but the last. */
+  chunkBytes: number;
   what: string;
   signal: AbortSignal;
   /** Hears where the upload is now. */
@@ -29,8 +31,15 @@ export interface SinkOptions {
 
 /** Bytes up to which a blob is held in memory: one request, repeated as it is when it fails. */
 export const WHOLE_LIMIT = 4 << 20;
-/** What a chunk has unless the registry wants more: many backends take no part smaller than 5 MiB. */
-const CHUNK_BYTES = 8 << 20;
+/** Bytes of a chunk, tried in this order: many backends take no part under 5 MiB, nginx by itself no body over 1 MiB. */
+const CHUNK_BYTES = [8 << 20, 1 << 20, 256 << 10];
+
+/** The chunks to try when a body of `refused` bytes was too large; undefined when there are no smaller ones. */
+export function smallerChunk(refused: number, { minChunk }: Upload): number | undefined {
+  return [minChunk, ...CHUNK_BYTES]
+    .sort((a, b) => b - a)
+    .find((bytes) => bytes > 0 && bytes < refused && bytes >= minChunk);
+}
 
 export function wholeSink({ session, descriptor, upload, what, signal }: SinkOptions): Sink {
   const chunks: Uint8Array[] = [];
@@ -77,8 +86,7 @@ export function streamSink(options: SinkOptions): Sink {
 
 /** Chunk by chunk, each held in memory until the registry has it; for what refuses large requests. */
 export function chunkSink(options: SinkOptions): Sink {
-  const { session, descriptor, what, signal, moved, refuse } = options;
-  const size = Math.max(CHUNK_BYTES, options.upload.minChunk);
+  const { session, descriptor, chunkBytes, what, signal, moved, refuse } = options;
   let upload = options.upload;
   let at = options.offset;
   let chunks: Uint8Array[] = [];
@@ -96,11 +104,21 @@ export function chunkSink(options: SinkOptions): Sink {
     held = 0;
   }
 
+  async function writeAll(chunk: Uint8Array): Promise<void> {
+    for (let from = 0; from < chunk.length; ) {
+      const part = chunk.subarray(from, from + chunkBytes - held);
+      chunks.push(part);
+      held += part.length;
+      from += part.length;
+      if (held === chunkBytes) await flush();
+    }
+  }
+
   return {
     write(chunk) {
+      if (held + chunk.length >= chunkBytes) return writeAll(chunk);
       chunks.push(chunk);
       held += chunk.length;
-      if (held >= size) return flush();
     },
     async finish() {
       if (held > 0) await flush();

@@ -13,13 +13,13 @@ import { type HttpResponse, header } from './http.ts';
 import { isRetriedStatus, parseRetryAfter, pause, retryDelay } from './retry.ts';
 import type { Session } from './session.ts';
 import { cancelUpload, isDone, type Upload, uploadStatus } from './upload-session.ts';
-import { chunkSink, type Sink, streamSink, WHOLE_LIMIT, wholeSink } from './upload-sinks.ts';
+import { chunkSink, type Sink, smallerChunk, streamSink, WHOLE_LIMIT, wholeSink } from './upload-sinks.ts';
 
 /** What is remembered of a blob between two attempts. */
 interface Attempts {
   upload: Upload | undefined;
-  /** One request for everything was too large. */
-  chunked: boolean;
+  /** Bytes of a chunk, when one request for everything was too large. */
+  chunkBytes: number | undefined;
   count: number;
   /** How far the last failed attempt got. */
   reached: number;
@@ -54,7 +54,7 @@ export function createUploader(session: Session): Uploader {
     async ingest(descriptor, { signal, mountFrom }) {
       const { digest } = descriptor;
       const what = nameOf(session, descriptor);
-      const attempts = kept.get(digest) ?? { upload: undefined, chunked: false, count: 0, reached: 0 };
+      const attempts = kept.get(digest) ?? { upload: undefined, chunkBytes: undefined, count: 0, reached: 0 };
       if (attempts.upload !== undefined) {
         const status = await uploadStatus(session, attempts.upload, what, signal);
         attempts.upload = status?.upload;
@@ -106,10 +106,10 @@ function openUpload({ session, descriptor, what, attempts, offset, signal, forge
     const { status } = response;
     const retryAfterMs = parseRetryAfter(header(response.headers, 'retry-after'));
     const error = await session.failure(response, { what, kind: 'upload' });
-    const tooLarge = status === 413 && !attempts.chunked;
-    if (tooLarge) attempts.chunked = true;
-    if (LOST_TRACK.has(status) || tooLarge) {
+    const smaller = status === 413 ? smallerChunk(largest, upload) : undefined;
+    if (LOST_TRACK.has(status) || smaller !== undefined) {
       setback = { error };
+      attempts.chunkBytes = smaller ?? attempts.chunkBytes;
       // The spec's 404 is an upload that the registry let go.
       if (status !== 416) attempts.upload = undefined;
     } else if (mode === 'stream' && (isRetriedStatus(status) || status === 401)) {
@@ -119,8 +119,11 @@ function openUpload({ session, descriptor, what, attempts, offset, signal, forge
     throw error;
   }
 
+  const upload = attempts.upload as Upload;
+  const chunkBytes = attempts.chunkBytes ?? descriptor.size;
+  const largest = Math.min(chunkBytes, descriptor.size - offset);
   const mode =
-    attempts.chunked && descriptor.size > WHOLE_LIMIT
+    chunkBytes < descriptor.size
       ? 'chunks'
       : offset === 0 && descriptor.size <= WHOLE_LIMIT
         ? 'whole'
@@ -128,12 +131,13 @@ function openUpload({ session, descriptor, what, attempts, offset, signal, forge
   const sink: Sink = { whole: wholeSink, stream: streamSink, chunks: chunkSink }[mode]({
     session,
     descriptor,
-    upload: attempts.upload as Upload,
+    upload,
     offset,
+    chunkBytes,
     what,
     signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
-    moved: (upload) => {
-      attempts.upload = upload;
+    moved: (now) => {
+      attempts.upload = now;
     },
     refuse,
   });
@@ -196,8 +200,8 @@ function openUpload({ session, descriptor, what, attempts, offset, signal, forge
   async function drop(): Promise<void> {
     stop.abort();
     forget();
-    const { upload } = attempts;
+    const last = attempts.upload;
     attempts.upload = undefined;
-    if (upload !== undefined) await cancelUpload(session, upload, what);
+    if (last !== undefined) await cancelUpload(session, last, what);
   }
 }

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { cleanScopes, coversScopes, repositoryScope, splitScopes } from '../../src/registry/scope.ts';
+import {
+  cleanScopes,
+  coversScopes,
+  repositoryScope,
+  splitScopes,
+  withNeeds,
+} from '../../src/registry/scope.ts';
 import { corpusJson } from '../support/corpora.ts';
 
 interface ScopeCase {
@@ -39,5 +45,18 @@ describe('scopes', () => {
     expect(coversScopes(held, ['repository:b:pull'])).toBe(false);
     expect(coversScopes(['repository:a:*'], ['repository:a:delete'])).toBe(true);
     expect(coversScopes(['repository:a:pull'], ['repository:a:*'])).toBe(false);
+  });
+});
+
+describe('one token for a push', () => {
+  const push = ['repository:a/b:pull,push'];
+  it('whose HEAD was challenged for pull alone', () => {
+    expect(withNeeds(['repository:a/b:pull'], push)).toEqual(['repository:a/b:pull,push']);
+  });
+  it('but nothing is added to what a server calls by names of its own', () => {
+    expect(withNeeds(['aws'], push)).toEqual(['aws']);
+  });
+  it('and all that is needed where the challenge names nothing', () => {
+    expect(withNeeds([], push)).toEqual(push);
   });
 });

@@ -1,11 +1,14 @@
-// nginx in front of a registry: sends blobs to another origin, as cloud registries send them to their storage.
+// nginx in front of a registry: one that sends blobs to another origin, as cloud registries send them to their storage,
+// and one that adds TLS and Basic authentication.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Certificate } from './certificates.ts';
+import { tool } from './tools.ts';
 
 export interface RedirectingNginx {
   /** Where clients find the registry. */
@@ -43,9 +46,66 @@ export async function startRedirectingNginx(registry: string, storage: string): 
         location / { proxy_pass http://${storage}; }
       }
     }`;
+  writeFileSync(log, '');
+  const close = await startNginx(folder, configuration);
+  return {
+    address: `127.0.0.1:${front}`,
+    storageAddress: `127.0.0.1:${back}`,
+    storageLog: () => readFileSync(log, 'utf8').trim().split('\n'),
+    close,
+  };
+}
+
+export interface TlsNginx {
+  /** Where clients find the registry, by TLS. */
+  address: string;
+  /** `METHOD URI STATUS`, one line a request. */
+  log(): string[];
+  close(): Promise<void>;
+}
+
+/** TLS and Basic authentication in front of a registry that has neither, as many set it up at home. */
+export async function startTlsNginx(
+  registry: string,
+  options: { certificate: Certificate; username: string; password: string; maxBody?: string },
+): Promise<TlsNginx> {
+  const folder = mkdtempSync(join(tmpdir(), 'nginx-'));
+  const port = await freePort();
+  const log = join(folder, 'access.log');
+  const users = join(folder, 'htpasswd');
+  writeFileSync(users, await tool('htpasswd', '-Bbn', options.username, options.password));
+  // nginx's workers are another user than root, and read this for each request.
+  chmodSync(folder, 0o755);
+  const { certFile, keyFile } = options.certificate;
+  const configuration = `
+    daemon off; pid ${folder}/pid; error_log stderr notice; worker_processes 1;
+    events { worker_connections 64; }
+    http {
+      client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fastcgi;
+      uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
+      log_format asked '$request_method $request_uri $status';
+      server {
+        listen 127.0.0.1:${port} ssl; access_log ${log} asked;
+        ssl_certificate ${certFile}; ssl_certificate_key ${keyFile};
+        client_max_body_size ${options.maxBody ?? '0'};
+        auth_basic registry; auth_basic_user_file ${users};
+        proxy_set_header Host $http_host; proxy_set_header Authorization ''; proxy_http_version 1.1;
+        location / { proxy_pass http://${registry}; }
+      }
+    }`;
+  writeFileSync(log, '');
+  const close = await startNginx(folder, configuration);
+  return {
+    address: `127.0.0.1:${port}`,
+    log: () => readFileSync(log, 'utf8').trim().split('\n'),
+    close,
+  };
+}
+
+/** Starts nginx with files in `folder`; what is given back stops it and removes the folder. */
+async function startNginx(folder: string, configuration: string): Promise<() => Promise<void>> {
   const file = join(folder, 'nginx.conf');
   writeFileSync(file, configuration);
-  writeFileSync(log, '');
   const child = spawn('nginx', ['-p', folder, '-e', 'stderr', '-c', file], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, PATH: `${process.env.PATH}${delimiter}/usr/sbin` },
@@ -69,12 +129,7 @@ export async function startRedirectingNginx(registry: string, storage: string): 
     await close();
     throw error;
   }
-  return {
-    address: `127.0.0.1:${front}`,
-    storageAddress: `127.0.0.1:${back}`,
-    storageLog: () => readFileSync(log, 'utf8').trim().split('\n'),
-    close,
-  };
+  return close;
 }
 
 async function freePort(): Promise<number> {
