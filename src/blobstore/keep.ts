@@ -14,6 +14,7 @@ import { blobPath, partialPath, type StorePaths } from './paths.ts';
 
 /** How often the blobs of a copy that goes on are made young again, ms: far below any grace period. */
 const BEAT = 30_000;
+const NEVER = Number.NEGATIVE_INFINITY;
 
 /** What one process counts on until it is named. */
 export interface Keeper {
@@ -33,7 +34,7 @@ export interface Keeper {
 }
 
 export function createKeeper(paths: StorePaths): Keeper {
-  /** When each was made young, by `performance.now`; 0 for those only seen. */
+  /** When each was made young, by `performance.now`; NEVER for those only seen. */
   const counted = new Map<Digest, number>();
   let beaten = performance.now();
 
@@ -51,7 +52,7 @@ export function createKeeper(paths: StorePaths): Keeper {
 
   return {
     seen(digest) {
-      if (!counted.has(digest)) counted.set(digest, 0);
+      if (!counted.has(digest)) counted.set(digest, NEVER);
     },
     written: (digest) => void counted.set(digest, performance.now()),
     keep,
@@ -61,7 +62,7 @@ export function createKeeper(paths: StorePaths): Keeper {
       beaten = now;
       // Those only seen are kept by `name`; these were young a moment ago, so no lock is needed.
       for (const [digest, time] of counted) {
-        if (time > 0 && makeYoung(paths, digest)) counted.set(digest, now);
+        if (time !== NEVER && makeYoung(paths, digest)) counted.set(digest, now);
       }
     },
     async name(root) {
@@ -71,7 +72,7 @@ export function createKeeper(paths: StorePaths): Keeper {
         present: (descriptor) => image.push(descriptor),
       });
       for (const descriptor of image) {
-        const young = performance.now() - (counted.get(descriptor.digest) ?? 0) < BEAT;
+        const young = performance.now() - (counted.get(descriptor.digest) ?? NEVER) < BEAT;
         if (young ? !hasBlob(paths, descriptor) : !(await keep(descriptor))) throw removed(descriptor, root);
       }
       for (const { digest } of image) counted.delete(digest);

@@ -13,6 +13,8 @@ export interface StorePaths {
   /** `ocitool/`, the parent of every version's folder. */
   versions: string;
   ingest: string;
+  /** Uploads to `serve`, whose digest is not known yet. */
+  uploads: string;
   layers: string;
   database: string;
 }
@@ -27,6 +29,7 @@ export function storePaths(root: string): StorePaths {
     blobs: join(root, 'blobs'),
     versions,
     ingest: join(own, 'ingest'),
+    uploads: join(own, 'uploads'),
     layers: join(own, 'layers'),
     database: join(own, 'store.db'),
   };

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isOciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import { hasBlob, names } from './blob-files.ts';
+import { names } from './blob-files.ts';
 import { DatabaseSync, databaseError, whenFree } from './database.ts';
 import {
   entryDescriptor,
@@ -42,7 +42,8 @@ export async function setRef(paths: StorePaths, name: string, descriptor: Descri
 function twinText(paths: StorePaths, name: string, descriptor: Descriptor): string {
   const twin = twinOf(descriptor);
   if (twin === undefined) return '';
-  if (twin.document !== undefined && !hasBlob(paths, twin.descriptor)) {
+  // Written anew where it is there already: gc must not take an old one away now.
+  if (twin.document !== undefined) {
     const blob = blobPath(paths, twin.descriptor.digest);
     mkdirSync(dirname(blob), { recursive: true });
     replaceFile(blob, twin.document);
@@ -56,6 +57,32 @@ export async function removeRef(paths: StorePaths, key: string): Promise<boolean
     paths,
     (database) => database.prepare('DELETE FROM refs WHERE name = ?').run(key).changes > 0,
   );
+}
+
+/** The names and keys last set before `time`, sorted; what another tool wrote and we have not taken over yet is not old. */
+export function refsBefore(paths: StorePaths, time: Date): string[] {
+  return read(
+    paths,
+    (database) =>
+      database
+        .prepare('SELECT name FROM refs WHERE updated < ? ORDER BY name')
+        .all(time.toISOString())
+        .map((row) => String(row.name)),
+    () => [],
+  );
+}
+
+/** Removes those of the keys that nobody has set since `time`; answers which. */
+export async function removeRefsBefore(
+  paths: StorePaths,
+  keys: readonly string[],
+  time: Date,
+): Promise<string[]> {
+  if (keys.length === 0) return [];
+  return change(paths, (database) => {
+    const remove = database.prepare('DELETE FROM refs WHERE name = ? AND updated < ?');
+    return keys.filter((key) => remove.run(key, time.toISOString()).changes > 0);
+  });
 }
 
 /** The first of `names` that is there. */

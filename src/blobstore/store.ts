@@ -11,8 +11,9 @@ import { familiarReference, formatReference, type Reference } from '../reference
 import { hasBlob, sizeOf } from './blob-files.ts';
 import { checkStore, type StoreCheck } from './check.ts';
 import { readStoredDocument } from './documents.ts';
-import { nameOfKey } from './index-file.ts';
+import { type SweepOptions, type Swept, sweepStore } from './gc.ts';
 import { createHashThread } from './hash-thread.ts';
+import { nameOfKey } from './index-file.ts';
 import { openIngest } from './ingest.ts';
 import { createKeeper } from './keep.ts';
 import { type LayerRecord, readLayerRecord, writeLayerRecord } from './layer-records.ts';
@@ -46,6 +47,8 @@ export interface BlobStore extends ImageTarget, LocalBlobs, Listing {
   saveLayerRecord(record: LayerRecord): Promise<void>;
   check(options?: LongOptions): Promise<StoreCheck>;
   usage(): Promise<StoreUsage>;
+  /** Removes what nothing leads to; safe beside pulls. Throws STORE_INVALID, PERMISSION, ABORTED. */
+  gc(options?: SweepOptions): Promise<Swept>;
 }
 
 /**
@@ -155,6 +158,10 @@ export async function openStore(dir: string, options: OpenStoreOptions = {}): Pr
     },
     check: (checkOptions) => checkStore(paths, checkOptions),
     usage: async () => storeUsage(paths),
+    async gc(sweepOptions) {
+      if (sweepOptions?.dryRun !== true) prepareWrite();
+      return sweepStore(paths, sweepOptions);
+    },
   };
 }
 

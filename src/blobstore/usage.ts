@@ -1,10 +1,9 @@
 // What a store takes up, for `df`.
 import { join } from 'node:path';
-import { hasBlob, listBlobs, names, sizeOf } from './blob-files.ts';
-import { walkStored } from './documents.ts';
+import { listBlobs, names, sizeOf } from './blob-files.ts';
 import { blobPath, type StorePaths } from './paths.ts';
+import { reachable } from './reachable.ts';
 import { listRefs } from './refs.ts';
-import { twinOf } from './twin.ts';
 
 /** Files and their bytes. */
 export interface Amount {
@@ -17,7 +16,7 @@ export interface StoreUsage {
   images: number;
   names: number;
   blobs: Amount;
-  /** The part of `blobs` that no name leads to. */
+  /** The part of `blobs` that nothing leads to: what gc would free. */
   unreferenced: Amount;
   /** Partial downloads. */
   ingest: Amount;
@@ -26,25 +25,17 @@ export interface StoreUsage {
 
 export function storeUsage(paths: StorePaths): StoreUsage {
   const refs = listRefs(paths);
-  const roots = new Map(refs.map(({ descriptor }) => [descriptor.digest, descriptor]));
-  const referenced = new Set<string>();
-  for (const root of roots.values()) {
-    const twin = twinOf(root);
-    if (twin !== undefined) referenced.add(twin.descriptor.digest);
-    walkStored(paths, root, {
-      isPresent: (descriptor) => hasBlob(paths, descriptor),
-      present: (descriptor) => referenced.add(descriptor.digest),
-    });
-  }
-  const blobs: Amount = { count: 0, bytes: 0 };
-  const unreferenced: Amount = { count: 0, bytes: 0 };
+  const images = new Set(refs.map(({ descriptor }) => descriptor.digest));
+  const referenced = reachable(paths, refs);
+  const blobs = nothing();
+  const unreferenced = nothing();
   for (const digest of listBlobs(paths).digests) {
     const bytes = sizeOf(blobPath(paths, digest));
     add(blobs, bytes);
     if (!referenced.has(digest)) add(unreferenced, bytes);
   }
   return {
-    images: roots.size,
+    images: images.size,
     names: refs.length,
     blobs,
     unreferenced,
@@ -54,12 +45,18 @@ export function storeUsage(paths: StorePaths): StoreUsage {
 }
 
 function folder(path: string, wanted: (name: string) => boolean): Amount {
-  const amount: Amount = { count: 0, bytes: 0 };
+  const amount = nothing();
   for (const name of names(path).filter(wanted)) add(amount, sizeOf(join(path, name)));
   return amount;
 }
 
-function add(amount: Amount, bytes: number): void {
+/** No files. */
+export function nothing(): Amount {
+  return { count: 0, bytes: 0 };
+}
+
+/** Counts one more file. */
+export function add(amount: Amount, bytes: number): void {
   amount.count += 1;
   amount.bytes += bytes;
 }

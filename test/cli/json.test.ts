@@ -61,6 +61,9 @@ describe('answers fit their schemas', () => {
       waste: { paths: expect.any(Array) as unknown },
     });
   });
+  test('gc', async () => {
+    expect(await answer('gc', 'gc', '--dry-run')).toMatchObject({ names: [], freed: 0 });
+  });
   test('tags', async () => {
     const repository = served.name.slice(0, served.name.lastIndexOf(':'));
     expect(await answer('tags', 'tags', repository)).toMatchObject({

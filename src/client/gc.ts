@@ -1,0 +1,40 @@
+// gc: removes from the store what nothing leads to, and names that have grown old when asked.
+import { matchesGlob } from 'node:path/posix';
+import type { SweepOptions, Swept } from '../blobstore/gc.ts';
+import { OciError } from '../errors.ts';
+import { familiarReference, parseReference } from '../reference/reference.ts';
+import type { Client } from './client.ts';
+
+/** Options of `gc`. */
+export interface GcOptions extends Omit<SweepOptions, 'keepName' | 'signal'> {
+  /** Names that `olderThan` spares, in full or as they are usually written: `ghcr.io/me/**`, `alpine:3.*`. */
+  keep?: readonly string[] | undefined;
+}
+
+/**
+ * Frees what no name leads to. Safe beside pulls, uploads and another gc: what is younger than `grace` stays.
+ * Throws STORE_INVALID when an image's document cannot be read, USAGE for patterns without an age, ABORTED.
+ */
+export async function gc(client: Client, options: GcOptions = {}): Promise<Swept> {
+  const { keep = [], ...rest } = options;
+  if (keep.length > 0 && rest.olderThan === undefined) {
+    throw new OciError('USAGE', '--keep spares names from --older-than, which is missing', {
+      hint: 'without --older-than no name is removed',
+    });
+  }
+  const store = await client.store();
+  return store.gc({
+    ...rest,
+    signal: client.signal,
+    keepName: (name) => spellings(name).some((one) => keep.some((pattern) => matchesGlob(one, pattern))),
+  });
+}
+
+/** A name as the store has it, and as people write it. */
+function spellings(name: string): string[] {
+  try {
+    return [name, familiarReference(parseReference(name))];
+  } catch {
+    return [name];
+  }
+}

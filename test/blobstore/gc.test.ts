@@ -1,0 +1,203 @@
+// gc: what goes, what stays, and what another process counts on at the moment it looks.
+import { chmodSync, existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { acquireFreeLock } from '../../src/blobstore/lock.ts';
+import { blobPath, partialPath, storePaths } from '../../src/blobstore/paths.ts';
+import { recordPushed } from '../../src/blobstore/served.ts';
+import { type BlobStore, openStore } from '../../src/blobstore/store.ts';
+import { createClient } from '../../src/client/client.ts';
+import { gc } from '../../src/client/gc.ts';
+import type { Digest } from '../../src/reference/digest.ts';
+import { parseReference } from '../../src/reference/reference.ts';
+import { addBlob, addImage, addIndex, memoryPlace } from '../support/image-builder.ts';
+import { fill, putBlob, scratch } from './fill.ts';
+
+const HOUR = 3_600_000;
+
+async function newStore(): Promise<BlobStore> {
+  return openStore(join(scratch(), 'store'));
+}
+
+/** Makes every file of the store's blobs and partial blobs look two hours old. */
+function age(store: BlobStore, hours = 2): void {
+  const paths = storePaths(store.dir);
+  const then = new Date(Date.now() - hours * HOUR);
+  for (const folder of [join(paths.blobs, 'sha256'), paths.ingest, paths.uploads]) {
+    if (!existsSync(folder)) continue;
+    for (const name of readdirSync(folder)) utimesSync(join(folder, name), then, then);
+  }
+}
+
+function has(store: BlobStore, digest: Digest): boolean {
+  return existsSync(blobPath(storePaths(store.dir), digest));
+}
+
+it('frees what no name leads to, and keeps what images share', async () => {
+  const store = await newStore();
+  const shared = Buffer.from('shared');
+  const [a, b] = [memoryPlace(), memoryPlace()];
+  await fill(store, a, addImage(a, { layers: [shared, Buffer.from('only a')] }), 'a:1');
+  await fill(store, b, addImage(b, { layers: [shared, Buffer.from('only b')] }), 'b:1');
+  await store.untag(parseReference('a:1'));
+  age(store);
+  const dry = await store.gc({ dryRun: true });
+  expect(dry.blobs.count).toBe(3);
+  for (const digest of a.blobs.keys()) expect(has(store, digest)).toBe(true);
+  const swept = await store.gc();
+  expect(swept).toEqual({ ...dry, dryRun: false });
+  for (const digest of b.blobs.keys()) expect(has(store, digest)).toBe(true);
+  for (const digest of a.blobs.keys()) expect(has(store, digest)).toBe(b.blobs.has(digest));
+  expect((await store.usage()).unreferenced.count).toBe(0);
+  expect(await store.check()).toMatchObject({ ok: true });
+  expect(readdirSync(storePaths(store.dir).ingest)).toEqual([]);
+});
+
+it('spares what is young, and says how much that is', async () => {
+  const store = await newStore();
+  const place = memoryPlace();
+  await putBlob(store, addBlob(place, 'text/plain', 'unused'), Buffer.from('unused'));
+  expect(await store.gc()).toMatchObject({ blobs: { count: 0 }, young: { count: 1, bytes: 6 }, freed: 0 });
+  expect(await store.gc({ grace: -1 })).toMatchObject({ blobs: { count: 1, bytes: 6 }, freed: 6 });
+});
+
+it('spares an old blob that a copy has found and not named yet', async () => {
+  const store = await newStore();
+  const place = memoryPlace();
+  const image = addImage(place);
+  await fill(store, place, image, 'a:1');
+  await store.untag(parseReference('a:1'));
+  age(store);
+  // Another process.
+  const other = await openStore(store.dir);
+  for (const [digest, bytes] of place.blobs) {
+    expect(await other.ingest({ mediaType: '', digest, size: bytes.length })).toBeUndefined();
+  }
+  expect((await store.gc()).blobs.count).toBe(0);
+  await other.tag(image, parseReference('a:2'));
+  expect(await store.check()).toMatchObject({ ok: true });
+});
+
+it('does not let a copy name what has gone meanwhile', async () => {
+  const store = await newStore();
+  const place = memoryPlace();
+  const image = addImage(place);
+  await fill(store, place, image, 'a:1');
+  await store.untag(parseReference('a:1'));
+  const other = await openStore(store.dir);
+  for (const [digest, bytes] of place.blobs) await other.has({ mediaType: '', digest, size: bytes.length });
+  age(store);
+  await store.gc();
+  await expect(other.tag(image, parseReference('a:2'))).rejects.toMatchObject({ code: 'BLOB_NOT_FOUND' });
+  expect(await store.list()).toEqual([]);
+});
+
+it('leaves a blob whose lock somebody holds', async () => {
+  const store = await newStore();
+  const unused = addBlob(memoryPlace(), 'text/plain', 'unused');
+  await putBlob(store, unused, Buffer.from('unused'));
+  age(store);
+  const lock = acquireFreeLock(`${partialPath(storePaths(store.dir), unused.digest)}.lock`);
+  expect((await store.gc()).young.count).toBe(1);
+  lock?.release();
+  expect((await store.gc()).blobs.count).toBe(1);
+});
+
+it('keeps the bytes of a name set again by digest', async () => {
+  const store = await newStore();
+  const place = memoryPlace();
+  const image = addImage(place);
+  await fill(store, place, image, 'a:1');
+  await store.untag(parseReference('a:1'));
+  age(store);
+  await (await openStore(store.dir)).tag(image, parseReference('b:1'));
+  await store.untag(parseReference('b:1'));
+  // Young again: a name was on it a moment ago.
+  expect((await store.gc()).blobs.count).toBe(0);
+});
+
+it('removes partial downloads that nobody has touched, and their locks, and none in use', async () => {
+  const store = await newStore();
+  const place = memoryPlace();
+  const [left, used] = [addBlob(place, '', 'left behind'), addBlob(place, '', 'in use')];
+  const first = await store.ingest(left);
+  await first?.write(Buffer.from('left'));
+  await first?.suspend();
+  const second = await store.ingest(used);
+  await second?.write(Buffer.from('in'));
+  age(store, 24 * 8);
+  expect((await store.gc({ partialAge: 24 * 9 * HOUR })).partials.count).toBe(0);
+  expect(await store.gc()).toMatchObject({ partials: { count: 1, bytes: 4 }, freed: 4 });
+  const partial = `sha256-${used.digest.slice(7)}`;
+  expect(readdirSync(storePaths(store.dir).ingest)).toEqual(
+    expect.arrayContaining([partial, `${partial}.lock`]),
+  );
+  await second?.write(Buffer.from(' use'));
+  await second?.commit();
+  expect(has(store, used.digest)).toBe(true);
+});
+
+it('removes what was learnt about layers that are gone', async () => {
+  const store = await newStore();
+  const place = memoryPlace();
+  const [kept, gone] = [addBlob(place, '', 'kept'), addBlob(place, '', 'gone')];
+  await putBlob(store, kept, Buffer.from('kept'));
+  const facts = { diffId: kept.digest, unpackedSize: 1, entries: 1, files: 1 };
+  for (const { digest } of [kept, gone]) await store.saveLayerRecord({ digest, ...facts });
+  expect((await store.gc()).layerRecords.count).toBe(1);
+  expect(await store.layerRecord(kept.digest)).toBeDefined();
+  expect(await store.layerRecord(gone.digest)).toBeUndefined();
+});
+
+it('removes old names that no pattern spares', async () => {
+  const dir = join(scratch(), 'store');
+  const client = createClient({ store: dir });
+  const store = await client.store();
+  const place = memoryPlace();
+  const image = addImage(place);
+  for (const name of ['alpine:3.20', 'ghcr.io/me/app:1', 'ghcr.io/you/app:1'])
+    await fill(store, place, image, name);
+  await expect(gc(client, { keep: ['x'] })).rejects.toMatchObject({ code: 'USAGE' });
+  expect((await gc(client, { olderThan: HOUR })).names).toEqual([]);
+  const keep = ['ghcr.io/me/**', 'alpine:3.*'];
+  expect((await gc(client, { olderThan: -HOUR, keep, dryRun: true })).names).toEqual(['ghcr.io/you/app:1']);
+  expect(await store.list()).toHaveLength(3);
+  expect((await gc(client, { olderThan: -HOUR, keep })).names).toEqual(['ghcr.io/you/app:1']);
+  expect((await store.list()).map(({ name }) => name)).toEqual([
+    'docker.io/library/alpine:3.20',
+    'ghcr.io/me/app:1',
+  ]);
+});
+
+it('keeps a pushed manifest, and a referrer as long as its subject', async () => {
+  const store = await newStore();
+  const paths = storePaths(store.dir);
+  const [place, signed] = [memoryPlace(), memoryPlace()];
+  const image = addImage(place);
+  const signature = addImage(signed);
+  await fill(store, place, image, 'a:1');
+  await fill(store, signed, signature, 'sig:1');
+  await store.untag(parseReference('sig:1'));
+  await recordPushed(paths, { repository: 'a', descriptor: signature, subject: image.digest });
+  age(store);
+  expect((await store.gc()).blobs.count).toBe(0);
+  await store.untag(parseReference('a:1'));
+  await recordPushed(paths, { repository: 'a', descriptor: image, subject: undefined });
+  expect((await store.gc()).blobs.count).toBe(0);
+  expect((await store.gc({ taggedOnly: true })).blobs.count).toBe(place.blobs.size + signed.blobs.size);
+});
+
+it('removes nothing when a document of an image cannot be read', async () => {
+  const store = await newStore();
+  const place = memoryPlace();
+  const image = addImage(place);
+  const index = addIndex(place, [image]);
+  await fill(store, place, index, 'a:1');
+  await putBlob(store, addBlob(memoryPlace(), '', 'unused'), Buffer.from('unused'));
+  const path = blobPath(storePaths(store.dir), image.digest);
+  chmodSync(path, 0o644);
+  writeFileSync(path, Buffer.alloc(image.size, '!'));
+  age(store);
+  await expect(store.gc()).rejects.toMatchObject({ code: 'STORE_INVALID' });
+  expect((await store.usage()).unreferenced.count).toBeGreaterThan(0);
+});
