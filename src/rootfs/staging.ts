@@ -34,7 +34,8 @@ export interface Staging {
  */
 export function openStaging(destination: string, force: boolean): Staging {
   const target = realDestination(destination);
-  if (!force) refuseOccupied(target, destination);
+  if (force) refuseSpecial(target, destination);
+  else refuseOccupied(target, destination);
   let firstMade: string | undefined;
   let folder: string;
   try {
@@ -113,6 +114,13 @@ function refuseOccupied(target: string, destination: string): void {
   throw new OciError('DESTINATION_NOT_EMPTY', `${destination}: the directory is not empty`, {
     hint: 'choose another directory, or replace it with --force',
   });
+}
+
+/** Not even on demand: as root, `/dev/null` would be gone from the machine. */
+function refuseSpecial(target: string, destination: string): void {
+  const there = lstatSync(target, { throwIfNoEntry: false });
+  if (there === undefined || there.isDirectory() || there.isFile() || there.isSymbolicLink()) return;
+  throw new OciError('DESTINATION_NOT_EMPTY', `${destination}: is a device or pipe, which is never replaced`);
 }
 
 /** An empty directory gives way to a rename by itself; a mount point does not. */

@@ -119,6 +119,16 @@ describe.skipIf(!can)('unpacking as a user with subordinate ids', () => {
     expect(existsSync(join(home, "o'ut"))).toBe(false);
   });
 
+  it.skipIf(!hasTools('mkfs.erofs'))('makes an image with the image’s owners from a tree', () => {
+    const asUser = enter();
+    const args = [process.execPath, bin, 'export', 'example.com/app:1', '-o', join(home, 'a.erofs')];
+    expect(asUser(args, { OCITOOL_STORE: join(home, 'store') })).toMatchObject({ status: 0 });
+    expect(owner('a.erofs')).toEqual([USER, USER]);
+    execFileSync('fsck.erofs', [`--extract=${join(home, 'extracted')}`, join(home, 'a.erofs')]);
+    expect(owner('extracted/var/data')).toEqual([1000, 1001]);
+    expect(owner('extracted/plain')).toEqual([0, 0]);
+  });
+
   it('keeps exit codes and standard output', () => {
     const asUser = enter();
     mkdirSync(join(home, 'out'));

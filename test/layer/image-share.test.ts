@@ -3,7 +3,7 @@ import { imageCounters, openShare } from '../../src/layer/image-share.ts';
 import { layerLimits } from '../../src/layer/limits.ts';
 
 const limits = layerLimits({ bytes: 100, entries: 10 });
-const exceeded = (hint: string) =>
+const exceeded = (hint: string): unknown =>
   expect.objectContaining({ code: 'LIMIT_EXCEEDED', hint: expect.stringContaining(hint) });
 
 describe('what the layers of an image use together', () => {

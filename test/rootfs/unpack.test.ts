@@ -236,6 +236,14 @@ describe('an unpack that fails', () => {
     expect(warnings).toEqual([expect.stringContaining('diff ID')]);
   });
 
+  it('never replaces a device or a pipe', async () => {
+    execFileSync('mkfifo', [root]);
+    await expect(unpack(layers([file('f')]), root, { force: true })).rejects.toMatchObject({
+      code: 'DESTINATION_NOT_EMPTY',
+    });
+    expect(lstatSync(root).isFIFO()).toBe(true);
+  });
+
   it('goes where a name is not ASCII, and cleans up there', async () => {
     const members = [
       directory('zü/', { mode: 0o500 }),
