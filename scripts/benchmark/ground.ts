@@ -33,6 +33,8 @@ export interface Ground {
 
 export async function prepareGround(layout: string): Promise<Ground> {
   const scratch = mkdtempSync(join(tmpdir(), 'ocitool-bench-'));
+  // What the tools put aside, Node's compile cache among it, goes with the folder.
+  process.env.TMPDIR = scratch;
   const registry = await startDockerRegistry();
   const skopeo = 'skopeo --insecure-policy copy --quiet';
   const floor = join(root, '.cache/bench/floor');
