@@ -13,7 +13,7 @@ export interface UploadStream {
 }
 
 /** Bytes between the writer and the socket. */
-const BUFFER_BYTES = 1 << 20;
+const BUFFER_BYTES = 256 << 10;
 
 export function openUploadStream(send: (body: Readable) => Promise<HttpResponse>): UploadStream {
   let wake: (() => void) | undefined;

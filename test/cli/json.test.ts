@@ -5,6 +5,7 @@ import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cli, runCli } from '../support/cli.ts';
 import { type ServedImage, serveImage } from '../support/served-image.ts';
+import { startUploadServer } from '../support/upload-server.ts';
 
 const schema = JSON.parse(
   readFileSync(join(import.meta.dirname, '../../docs/schema.json'), 'utf8'),
@@ -100,6 +101,27 @@ describe('answers fit their schemas', () => {
       await answer('diff', 'diff', '--times', '--platform', 'linux/arm64', served.name, other, '/bin'),
     ).toMatchObject({ path: '/bin' });
   });
+  test('push, copy, save, load', async () => {
+    const at = (name: string): string => join(served.dir, name);
+    expect(
+      await answer('copiedImage', 'copy', `docker://${served.name}`, `oci:${at('layout')}:x`),
+    ).toMatchObject({
+      destination: served.name,
+    });
+    const uploads = await startUploadServer();
+    try {
+      const pushed = await answer('copiedImage', 'push', served.name, `${uploads.address}/a/b:1`);
+      expect(pushed).toMatchObject({ destination: `${uploads.address}/a/b:1` });
+    } finally {
+      await uploads.close();
+    }
+    await answer('copiedImages', 'save', served.name, `docker-archive:${at('image.tar')}`);
+    await answer('copiedImages', 'load', at('image.tar'), 'loaded:1');
+  });
+  test('tag, untag', async () => {
+    await answer('digestAnswer', 'tag', served.name, 'other:1');
+    await answer('namesAnswer', 'untag', 'other:1');
+  });
   test('check, df, version', async () => {
     await answer('check', 'check');
     await answer('df', 'df');
@@ -116,6 +138,10 @@ describe('failures', () => {
     ['a wrong platform', () => ['pull', served.name, '--platform', 'nonsense'], 2, 'INVALID_PLATFORM'],
     ['no such tag', () => ['pull', served.name.replace('2.1-asp', '2.2-asp')], 3, 'IMAGE_NOT_FOUND'],
     ['no such platform', () => ['pull', served.name, '--platform', 'linux/s390x'], 3, 'PLATFORM_NOT_FOUND'],
+    ['a push of what is not there', () => ['push', 'nothing:1'], 3, 'IMAGE_NOT_FOUND'],
+    ['a tag that is not there', () => ['untag', 'nothing:1'], 3, 'IMAGE_NOT_FOUND'],
+    ['a save to nowhere', () => ['save', served.name], 2, 'USAGE'],
+    ['a removal of what is no registry’s', () => ['rm', served.name], 2, 'USAGE'],
     ['no such path', () => ['cat', served.name, '/nope'], 3, 'PATH_NOT_FOUND'],
     ['no such archive', () => ['inspect', 'oci-archive:/nonexistent.tar'], 3, 'PATH_NOT_FOUND'],
     ['a refused connection', () => ['pull', '127.0.0.1:1/a/b'], 5, 'NETWORK'],
