@@ -4,6 +4,15 @@ import { crc32 } from 'node:zlib';
 import { OciError } from '../errors.ts';
 import type { Compression } from '../manifest/media-types.ts';
 import type { ByteSource } from './byte-source.ts';
+import {
+  type Checkpoint,
+  type CheckpointFinder,
+  createCheckpointFinder,
+  FRESH,
+  resumePrefix,
+  WINDOW,
+  windowOf,
+} from './checkpoints.ts';
 import { inflateSteps, type ZlibFailure, type ZlibSteps, zstdSteps } from './zlib-steps.ts';
 
 /** Inflated bytes, a slab at a time. */
@@ -23,6 +32,10 @@ export interface InflateOptions {
   takeSlab?: (() => Buffer) | undefined;
   /** The caller checks a digest of what comes out: gzip's own checksum is not computed again, 7 % of an unpack. Default false. */
   digested?: boolean | undefined;
+  /** Hears of places from which inflating can go on later. */
+  onCheckpoint?: ((checkpoint: Checkpoint) => void) | undefined;
+  /** Go on from a checkpoint: `source` begins at its byte. What comes before `output` inflated bytes is skipped. */
+  resume?: { compression: Compression; checkpoint: Checkpoint | undefined; output: number } | undefined;
 }
 
 /** Bytes of a slab. */
@@ -68,14 +81,22 @@ export function inflate(source: ByteSource, options: InflateOptions = {}): SlabR
     input.to += got;
   }
 
-  const compression = sniff(input.buffer.subarray(0, input.to));
+  const { resume } = options;
+  const compression = resume?.compression ?? sniff(input.buffer.subarray(0, input.to));
+  const finder = options.onCheckpoint && createCheckpointFinder(options.onCheckpoint);
   const zlib = compression === 'none' ? undefined : compression === 'gzip' ? inflateSteps() : zstdSteps();
   const fill =
     zlib === undefined
       ? copy(input, read)
       : compression === 'gzip'
-        ? gunzip(input, zlib, options.digested !== true)
-        : unzstd(input, zlib);
+        ? gunzip(input, zlib, {
+            checksum: options.digested !== true,
+            position: () => bytesIn - (input.to - input.from),
+            finder,
+            checkpoint: resume?.checkpoint,
+          })
+        : unzstd(input, zlib, () => bytesIn - (input.to - input.from), finder);
+  if (resume !== undefined) skipOutput(fill, resume.output - (resume.checkpoint?.output ?? 0));
   let own: Buffer | undefined;
   const takeSlab =
     options.takeSlab ??
@@ -99,10 +120,20 @@ export function inflate(source: ByteSource, options: InflateOptions = {}): SlabR
     },
     close() {
       ended = true;
+      finder?.close();
       zlib?.close();
       source.close();
     },
   };
+}
+
+/** Inflates so many bytes for nobody. */
+function skipOutput(fill: Fill, bytes: number): void {
+  const scratch = Buffer.allocUnsafeSlow(Math.min(SLAB, bytes));
+  for (let left = bytes; left > 0; left -= scratch.length) {
+    const part = scratch.subarray(0, Math.min(left, scratch.length));
+    if (fill(part, 0) < part.length) throw new OciError('LAYER_INVALID', 'the layer ends too early');
+  }
 }
 
 function sniff(head: Buffer): Compression {
@@ -132,14 +163,24 @@ function copy(input: Input, read: (buffer: Uint8Array) => number): Fill {
  * gzip (RFC 1952), its members framed here rather than by zlib, so that what follows the last one is known for what
  * it is: pigz, bgzip and estargz write many members; NULs or junk after the last are ignored, as gzip(1) does.
  */
-function gunzip(input: Input, zlib: ZlibSteps, checksum: boolean): Fill {
+function gunzip(input: Input, zlib: ZlibSteps, options: GunzipOptions): Fill {
+  const { finder, checkpoint, position } = options;
   let state: 'header' | 'body' | 'end' = 'header';
+  let { checksum } = options;
   let crc = 0;
   let length = 0;
+  /** Inflated bytes of all members. */
+  let total = 0;
+  if (checkpoint !== undefined && checkpoint.bit !== FRESH) {
+    resumeDeflate(input, zlib, checkpoint);
+    state = 'body';
+    checksum = false;
+  }
   return (slab, start) => {
     let end = start;
     while (end < slab.length && state !== 'end') {
       if (state === 'header') {
+        finder?.fresh(total, position());
         skipGzipHeader(input);
         zlib.reset();
         crc = 0;
@@ -147,21 +188,50 @@ function gunzip(input: Input, zlib: ZlibSteps, checksum: boolean): Fill {
         state = 'body';
       }
       if (input.from === input.to && !input.refill()) throw truncated('gzip');
-      zlib.step(input.buffer, input.from, input.to, slab, end, false);
+      const toBlock = finder?.wanted(total) === true;
+      if (toBlock) zlib.stepToBlock(input.buffer, input.from, input.to, slab, end);
+      else zlib.step(input.buffer, input.from, input.to, slab, end, false);
       input.from += zlib.consumed;
       if (checksum) crc = crc32(slab.subarray(end, end + zlib.produced), crc);
       length = (length + zlib.produced) >>> 0;
+      total += zlib.produced;
       end += zlib.produced;
-      // zlib stopped with input and room left: the member is over.
-      if (input.from < input.to && end < slab.length) {
-        const expected = gzipNumber(input);
-        if (checksum && expected !== crc) throw damaged('its checksum does not match');
-        if (gzipNumber(input) !== length) throw damaged('its length does not match');
-        state = nextMember(input) ? 'header' : 'end';
+      if (input.from === input.to || end === slab.length) continue;
+      if (toBlock && zlib.consumed + zlib.produced > 0) {
+        // Stopped before a block, or at the member's end, which the next step tells.
+        finder?.block(input.buffer, input.from, input.to, position(), slab, end, total);
+        continue;
       }
+      // zlib stopped with input and room left: the member is over.
+      const expected = gzipNumber(input);
+      if (checksum && expected !== crc) throw damaged('its checksum does not match');
+      if (gzipNumber(input) !== length && options.checkpoint === undefined)
+        throw damaged('its length does not match');
+      state = nextMember(input) ? 'header' : 'end';
+      checksum = options.checksum;
     }
+    finder?.settle(slab, end);
     return end;
   };
+}
+
+interface GunzipOptions {
+  /** Whether to compute and compare gzip's own checksum. */
+  checksum: boolean;
+  /** Blob bytes used up. */
+  position(): number;
+  finder: CheckpointFinder | undefined;
+  /** Where to begin, when that is not the blob's start. */
+  checkpoint: Checkpoint | undefined;
+}
+
+/** Brings the inflater to the state it had at the checkpoint, whose byte is the next of the input. */
+function resumeDeflate(input: Input, zlib: ZlibSteps, checkpoint: Checkpoint): void {
+  const { bit } = checkpoint;
+  const prefix = resumePrefix(windowOf(checkpoint), bit, bit === 0 ? 0 : byte(input));
+  const scratch = Buffer.allocUnsafeSlow(WINDOW + 1024);
+  zlib.reset();
+  zlib.step(prefix, 0, prefix.length, scratch, 0, false);
 }
 
 function byte(input: Input): number {
@@ -195,7 +265,13 @@ function nextMember(input: Input): boolean {
   return false;
 }
 
-function unzstd(input: Input, zlib: ZlibSteps): Fill {
+function unzstd(
+  input: Input,
+  zlib: ZlibSteps,
+  position: () => number,
+  finder: CheckpointFinder | undefined,
+): Fill {
+  let total = 0;
   let last = false;
   let ended = false;
   return (slab, start) => {
@@ -213,6 +289,9 @@ function unzstd(input: Input, zlib: ZlibSteps): Fill {
       }
       input.from += zlib.consumed;
       end += zlib.produced;
+      total += zlib.produced;
+      // Stopped with input and room left: a frame is over, and another begins.
+      if (input.from < input.to && end < slab.length) finder?.fresh(total, position());
       ended = last && zlib.produced === 0;
     }
     return end;

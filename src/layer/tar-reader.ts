@@ -35,6 +35,8 @@ export interface TarReader {
   body(): Buffer | undefined;
   /** Where the last piece of the body begins in the file. Bytes. */
   readonly bodyOffset: number;
+  /** Where the entry's first header begins, those in front of its own included. Bytes from the archive's start. */
+  readonly entryOffset: number;
   /** Headers seen, those without an entry of their own included. */
   readonly headers: number;
   /** Sum of the files' sizes so far, holes included. */
@@ -66,6 +68,9 @@ const KINDS: Readonly<Record<string, EntryKind>> = {
 export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits): TarReader {
   let slab: Buffer = Buffer.alloc(0);
   let at = 0;
+  /** Bytes in front of the slab. */
+  let before = 0;
+  let entryOffset = 0;
   let ended = false;
   let headers = 0;
   let fileBytes = 0;
@@ -83,6 +88,7 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
     if (at === slab.length) {
       const next = nextSlab();
       if (next === undefined) return false;
+      before += slab.length;
       slab = next;
       at = 0;
     }
@@ -103,6 +109,7 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
       if (at === slab.length) {
         const next = nextSlab();
         if (next === undefined) throw endsEarly();
+        before += slab.length;
         slab = next;
         at = 0;
       }
@@ -133,6 +140,7 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
     left = 0;
     padding = 0;
     const overrides: Overrides = { pax: undefined, longName: undefined, longLink: undefined };
+    entryOffset = before + at;
     for (;;) {
       if (!toBlock()) {
         ended = true;
@@ -284,6 +292,7 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
     if (at === slab.length) {
       const next = nextSlab();
       if (next === undefined) throw endsEarly();
+      before += slab.length;
       slab = next;
       at = 0;
     }
@@ -311,6 +320,9 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
     body,
     get bodyOffset() {
       return bodyOffset;
+    },
+    get entryOffset() {
+      return entryOffset;
     },
     get headers() {
       return headers;

@@ -11,6 +11,8 @@ export interface ZlibSteps {
    * `last` says that no input follows, so that a stream cut short is an error. Throws LAYER_INVALID.
    */
   step(input: Uint8Array, from: number, to: number, output: Uint8Array, start: number, last: boolean): void;
+  /** The same, but stops where a deflate block begins as well. */
+  stepToBlock(input: Uint8Array, from: number, to: number, output: Uint8Array, start: number): void;
   /** Bytes the last step read and wrote. */
   consumed: number;
   produced: number;
@@ -63,17 +65,30 @@ function steps(stream: object, format: string, goOn: number, finish: number): Zl
     const cause = Object.assign(new Error(message), { code } satisfies ZlibFailure);
     failure = new OciError('LAYER_INVALID', `the layer's ${format} stream is damaged: ${message}`, { cause });
   };
+  const write = (
+    flush: number,
+    input: Uint8Array,
+    from: number,
+    to: number,
+    output: Uint8Array,
+    start: number,
+  ): void => {
+    const room = output.length - start;
+    handle.writeSync(flush, input, from, to - from, output, start, room);
+    if (failure !== undefined) throw failure;
+    self.produced = room - (left[0] as number);
+    self.consumed = to - from - (left[1] as number);
+  };
   const self: ZlibSteps = {
     consumed: 0,
     produced: 0,
-    step(input, from, to, output, start, last) {
-      const room = output.length - start;
-      handle.writeSync(last ? finish : goOn, input, from, to - from, output, start, room);
-      if (failure !== undefined) throw failure;
-      self.produced = room - (left[0] as number);
-      self.consumed = to - from - (left[1] as number);
+    step: (input, from, to, output, start, last) =>
+      write(last ? finish : goOn, input, from, to, output, start),
+    stepToBlock: (input, from, to, output, start) => write(constants.Z_BLOCK, input, from, to, output, start),
+    reset() {
+      failure = undefined;
+      handle.reset();
     },
-    reset: () => handle.reset(),
     close: () => handle.close(),
   };
   return self;
