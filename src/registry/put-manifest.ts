@@ -9,13 +9,16 @@ import { header } from './http.ts';
 import type { Session } from './session.ts';
 import { isDone } from './upload-session.ts';
 
-/** Throws DENIED, UNAUTHORIZED, REGISTRY_ERROR (a blob it names is not there), DIGEST_MISMATCH, UNSUPPORTED. */
+/**
+ * True when the registry noted what the document refers to (`OCI-Subject`, distribution spec 1.1).
+ * Throws DENIED, UNAUTHORIZED, REGISTRY_ERROR (a blob it names is not there), DIGEST_MISMATCH, UNSUPPORTED.
+ */
 export async function putManifest(
   session: Session,
   descriptor: Descriptor,
   raw: Buffer,
   { name, signal }: { name: string; signal?: AbortSignal | undefined },
-): Promise<void> {
+): Promise<boolean> {
   const what = `${session.registry}/${session.repository}${isDigest(name) ? '@' : ':'}${name}`;
   const response = await session.request({
     method: 'PUT',
@@ -37,6 +40,7 @@ export async function putManifest(
       hint: 'it changed the manifest: signatures and references by digest would break; report it to whoever runs it',
     });
   }
+  return header(response.headers, 'oci-subject') !== undefined;
 }
 
 /** A document on its way: small, so it is sent whole, verified, when it is committed. */

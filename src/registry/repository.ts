@@ -15,6 +15,7 @@ import type { CredentialSource } from './credentials.ts';
 import { existsIn, standsFor } from './exists.ts';
 import { fetchContent, isDocument } from './fetch-content.ts';
 import { openDocument, putManifest } from './put-manifest.ts';
+import { recordReferrer, subjectOf } from './referrers-tag.ts';
 import { removeFrom } from './remove.ts';
 import { resolveManifest } from './resolve.ts';
 import { createSession } from './session.ts';
@@ -93,7 +94,9 @@ export function openRepository(
       }
       // Not asked for first: whoever copies has looked for it, and writing it once more changes nothing.
       return openDocument(descriptor, async (raw) => {
-        await putManifest(writing, descriptor, raw, { name: descriptor.digest, signal });
+        const noted = await putManifest(writing, descriptor, raw, { name: descriptor.digest, signal });
+        const subject = noted ? undefined : subjectOf(descriptor, raw);
+        if (subject !== undefined) await recordReferrer(writing, descriptor, raw, { subject, signal });
         keep(descriptor.digest, raw);
       });
     },

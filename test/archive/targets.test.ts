@@ -86,7 +86,7 @@ describe.each(kinds)('%s', (kind, create) => {
   test('where one may not write: PERMISSION or IO, by name', async () => {
     const path = join(dir, 'no/such/box');
     if (kind === 'oci') writeFileSync(join(dir, 'no'), '');
-    expect(() => create(path)).toThrowError(
+    expect(() => create(path)).toThrow(
       expect.objectContaining({ code: 'IO', message: expect.stringContaining(path) }),
     );
   });

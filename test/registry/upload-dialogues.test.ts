@@ -14,6 +14,7 @@ import {
   layerDescriptor,
   manifest,
   setUpDialogues,
+  sha256,
 } from '../support/dialogue.ts';
 
 const dialogue = setUpDialogues();
@@ -264,6 +265,59 @@ describe('manifests', () => {
   it('under a digest that is not theirs: refused before anything is sent', async () => {
     const other = { ...name, digest: layerDescriptor.digest };
     await expect(repository().tag(document, other)).rejects.toMatchObject({ code: 'USAGE' });
+  });
+});
+
+describe('a manifest that refers to another (distribution spec 1.1)', () => {
+  const subject = { mediaType: described.mediaType, digest: described.digest, size: described.size };
+  const raw = JSON.stringify({
+    ...(JSON.parse(manifest) as object),
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    artifactType: 'application/vnd.example.sbom',
+    annotations: { made: 'today' },
+    subject,
+  });
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  const referrer = { mediaType, digest: sha256(raw), size: raw.length };
+  const entry = { ...referrer, artifactType: 'application/vnd.example.sbom', annotations: { made: 'today' } };
+  const tag = `/v2/team/app/manifests/${described.digest.replace(':', '-')}`;
+  const index = 'application/vnd.oci.image.index.v1+json';
+  const list = (manifests: object[]) => JSON.stringify({ schemaVersion: 2, mediaType: index, manifests });
+
+  async function write(): Promise<void> {
+    const ingest = (await repository().ingest(referrer))!;
+    await ingest.write(Buffer.from(raw));
+    await ingest.commit();
+  }
+
+  it('is noted by a registry that says so: nothing more is written', async () => {
+    nock(host)
+      .put(`/v2/team/app/manifests/${referrer.digest}`)
+      .reply(201, '', { 'oci-subject': subject.digest });
+    await write();
+  });
+  it('is listed under the tag of its subject where the registry knows nothing of that', async () => {
+    nock(host).put(`/v2/team/app/manifests/${referrer.digest}`).reply(201);
+    nock(host).get(tag).reply(404);
+    nock(host, { reqheaders: { 'content-type': index } })
+      .put(tag, list([entry]))
+      .reply(201);
+    await write();
+  });
+  it('joins those that are listed, once', async () => {
+    const other = { mediaType, digest: layerDescriptor.digest, size: 7 };
+    nock(host).put(`/v2/team/app/manifests/${referrer.digest}`).times(2).reply(201);
+    nock(host)
+      .get(tag)
+      .reply(200, list([other]));
+    nock(host)
+      .put(tag, list([other, entry]))
+      .reply(201);
+    await write();
+    nock(host)
+      .get(tag)
+      .reply(200, list([other, entry]));
+    await write();
   });
 });
 
