@@ -63,7 +63,7 @@ export async function exportNeedsTree(file: string, format = exportFormatOf(file
 
 /**
  * The flattened image as a stream: a tar, compressed or not. The same image gives the same bytes, wherever it is read
- * from. Throws UNSUPPORTED for a file system image, which no stream can hold, and as `unpack` does; the stream ends
+ * from. Throws USAGE for a file system image, which no stream can hold, and as `unpack` does; the stream ends
  * with what reading the layers throws.
  */
 export async function exportStream(

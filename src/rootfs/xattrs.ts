@@ -1,9 +1,15 @@
 // Which extended attributes of a layer are part of the image, and which belong to the machine that made it.
+import { OWNER_ATTRIBUTE, STAT_ATTRIBUTE } from './ownership-record.ts';
 
-/** False for labels and overlay bookkeeping: they would be wrong, or dangerous, on another machine. */
+const OF_THE_MACHINE = new Set(['security.selinux', OWNER_ATTRIBUTE, STAT_ATTRIBUTE]);
+
+/**
+ * False for labels, the bookkeeping of overlays, and records of owners: they would be wrong, or dangerous, on another
+ * machine. A record in a layer would pass for one of ours.
+ */
 export function isKeptXattr(name: string): boolean {
   return (
-    name !== 'security.selinux' && !name.startsWith('trusted.overlay.') && !name.startsWith('user.overlay.')
+    !OF_THE_MACHINE.has(name) && !name.startsWith('trusted.overlay.') && !name.startsWith('user.overlay.')
   );
 }
 
