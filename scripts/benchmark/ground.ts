@@ -3,9 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Descriptor } from '../../src/manifest/descriptor.ts';
 import { startDockerRegistry } from '../../test/support/docker-registry.ts';
 import { quote } from './measure.ts';
-import type { Descriptor, Manifest } from './synthetic-image.ts';
+import type { Manifest } from './synthetic-image.ts';
 
 export const root = resolve(import.meta.dirname, '../..');
 

@@ -1,12 +1,13 @@
 // podman refuses a layer that holds a path twice, which other tools take and the reference image has. For podman such a
 // member is renamed: the same number of entries and bytes to download and write.
-import { createHash } from 'node:crypto';
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import type { Descriptor } from '../../src/manifest/descriptor.ts';
+import { digestOf } from '../../src/reference/digest.ts';
 import { withChecksum } from '../../test/support/tar-builder.ts';
 import { manifestOf } from './ground.ts';
-import { type Descriptor, describe, writeBlob, writeIndex } from './synthetic-image.ts';
+import { describe, writeBlob, writeIndex } from './synthetic-image.ts';
 
 /** Writes a copy of `layout` to `target`; the names that were changed. */
 export function writePodmanImage(layout: string, target: string): string[] {
@@ -22,7 +23,7 @@ export function writePodmanImage(layout: string, target: string): string[] {
     const changed = renameDuplicates(tar);
     if (changed.length === 0) return layer;
     renamed.push(...changed);
-    config.rootfs.diff_ids[i] = `sha256:${createHash('sha256').update(tar).digest('hex')}`;
+    config.rootfs.diff_ids[i] = digestOf(tar);
     return writeBlob(target, layer.mediaType, gzipSync(tar));
   });
   const changed = { ...manifest, config: describe(target, manifest.config.mediaType, config), layers };

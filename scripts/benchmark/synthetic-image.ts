@@ -1,16 +1,12 @@
 // Images of any size at the price of writing them: a few file bodies, deflated once and repeated, behind headers of their
 // own. Deterministic, and without holes.
-import { createHash } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants, crc32, deflateRawSync } from 'node:zlib';
+import type { Descriptor } from '../../src/manifest/descriptor.ts';
+import { OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST } from '../../src/manifest/media-types.ts';
+import { createDigester, digestOf, hexOf } from '../../src/reference/digest.ts';
 import { directory, file, memberBytes } from '../../test/support/tar-builder.ts';
-
-export interface Descriptor {
-  mediaType: string;
-  digest: string;
-  size: number;
-}
 
 export interface Manifest {
   config: Descriptor;
@@ -35,7 +31,7 @@ export function writeSyntheticImage(layout: string, { entries, bytes }: Size): v
   const layers = Array.from({ length: LAYERS }, (_, i) =>
     writeLayer(layout, `layer${i}`, Math.floor(entries / LAYERS), bodies),
   );
-  const config = describe(layout, 'application/vnd.oci.image.config.v1+json', {
+  const config = describe(layout, OCI_CONFIG, {
     architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
     os: 'linux',
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
@@ -45,7 +41,7 @@ export function writeSyntheticImage(layout: string, { entries, bytes }: Size): v
 
 /** Makes the image of this manifest the layout's only one. */
 export function writeIndex(layout: string, manifest: Manifest): void {
-  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  const mediaType = OCI_MANIFEST;
   const entry = describe(layout, mediaType, { schemaVersion: 2, mediaType, ...manifest });
   writeFileSync(join(layout, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [entry] }));
   writeFileSync(join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
@@ -75,7 +71,7 @@ function makeBodies(size: number): Body[] {
 function writeLayer(layout: string, name: string, entries: number, bodies: Body[]) {
   const path = join(layout, name);
   const fd = openSync(path, 'wx');
-  const [packed, plain] = [createHash('sha256'), createHash('sha256')];
+  const [packed, plain] = [createDigester(), createDigester()];
   let [size, total, crc, pending] = [0, 0, 0, 0];
   let batch: Buffer[] = [];
   const write = (bytes: Buffer) => {
@@ -117,13 +113,9 @@ function writeLayer(layout: string, name: string, entries: number, bodies: Body[
   write(trailer);
   flush();
   closeSync(fd);
-  const hex = packed.digest('hex');
-  renameSync(path, join(layout, 'blobs/sha256', hex));
-  const mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip';
-  return {
-    diffId: `sha256:${plain.digest('hex')}`,
-    descriptor: { mediaType, digest: `sha256:${hex}`, size },
-  };
+  const digest = packed.digest();
+  renameSync(path, join(layout, 'blobs/sha256', hexOf(digest)));
+  return { diffId: plain.digest(), descriptor: { mediaType: OCI_LAYER_GZIP, digest, size } };
 }
 
 /** A deflate block that holds the bytes as they are. */
@@ -140,7 +132,7 @@ export function describe(layout: string, mediaType: string, document: object): D
 }
 
 export function writeBlob(layout: string, mediaType: string, bytes: Buffer): Descriptor {
-  const hex = createHash('sha256').update(bytes).digest('hex');
-  writeFileSync(join(layout, 'blobs/sha256', hex), bytes);
-  return { mediaType, digest: `sha256:${hex}`, size: bytes.length };
+  const digest = digestOf(bytes);
+  writeFileSync(join(layout, 'blobs/sha256', hexOf(digest)), bytes);
+  return { mediaType, digest, size: bytes.length };
 }
