@@ -5,11 +5,19 @@ import type { Descriptor } from '../manifest/descriptor.ts';
 import type { BlobLocation, Ingest } from '../place/place.ts';
 import { createVerifier } from '../place/verify.ts';
 
+function open(path: string): number {
+  try {
+    return openSync(path, 'r+');
+  } catch (error) {
+    throw fileError(error, path);
+  }
+}
+
 /** Writes `descriptor`'s bytes at `location`, whose file must be there; `done` hears when they are all there and right. */
 export function createBlobIngest(location: BlobLocation, descriptor: Descriptor, done: () => void): Ingest {
   const { path } = location;
   let verifier = createVerifier(descriptor);
-  let fd: number | undefined = openSync(path, 'r+');
+  let fd: number | undefined = open(path);
 
   async function close(): Promise<void> {
     if (fd !== undefined) closeSync(fd);

@@ -1,9 +1,18 @@
 // Writes oci-archives and docker-archives. A blob's size is known before its bytes, so each gets its place in the tar when
 // it is begun: blobs arrive side by side, nothing is written twice, and the same image gives the same file.
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { Header } from 'tar/header';
-import { fileError } from '../errors.ts';
+import { fileError, OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { BlobLocation } from '../place/place.ts';
 import { algorithmOf, type Digest } from '../reference/digest.ts';
@@ -24,8 +33,24 @@ export function createTarTarget(path: string, { docker, nameAs }: TarTargetOptio
   return createBoxTarget(tarStorage(path, docker), nameAs);
 }
 
+/** What is to be replaced: behind a link the file it leads to, and never a device or a pipe. */
+function replaced(path: string): string {
+  let isFile: boolean | undefined;
+  try {
+    isFile = statSync(path, { throwIfNoEntry: false })?.isFile();
+    if (isFile === undefined) return path;
+    if (isFile) return realpathSync(path);
+  } catch (error) {
+    throw fileError(error, path);
+  }
+  throw new OciError('USAGE', `${path}: not a regular file`, {
+    hint: 'to write to stdout use - as the file',
+  });
+}
+
 function tarStorage(path: string, docker: boolean): BoxStorage {
-  const temporary = `${path}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
+  const place = replaced(path);
+  const temporary = `${place}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
   let fd: number | undefined;
   try {
     fd = openSync(temporary, 'wx+');
@@ -84,7 +109,7 @@ function tarStorage(path: string, docker: boolean): BoxStorage {
       put(Buffer.alloc(2 * BLOCK));
       try {
         close();
-        renameSync(temporary, path);
+        renameSync(temporary, place);
       } catch (error) {
         throw fileError(error, path);
       }

@@ -115,6 +115,9 @@ function openUpload({ session, descriptor, what, attempts, offset, signal, forge
     } else if (mode === 'stream' && (isRetriedStatus(status) || status === 401)) {
       // A 401 to a stream has a new token waiting; memory is sent again by the transport.
       setback = { error, retryAfterMs };
+    } else if (isOciError(error, 'DIGEST_MISMATCH')) {
+      // Nothing of it may be taken up again.
+      attempts.upload = undefined;
     }
     throw error;
   }
@@ -188,7 +191,10 @@ function openUpload({ session, descriptor, what, attempts, offset, signal, forge
       attempts.count = written - attempts.reached >= PROGRESS_BYTES ? 1 : attempts.count + 1;
       attempts.reached = written;
       const attempt = attempts.count;
-      if (attempt > transport.retry.retries) return false;
+      if (attempt > transport.retry.retries) {
+        attempts.count = 0;
+        return false;
+      }
       const delayMs = retryDelay(transport.retry, attempt, setback.retryAfterMs);
       const reason = error instanceof Error ? error.message : String(error);
       transport.onProgress({ type: 'retrying', what, reason, attempt, delayMs, digest: descriptor.digest });

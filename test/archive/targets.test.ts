@@ -1,5 +1,15 @@
 // What we write for other tools: archives and layouts that are whole, the same every time, and what skopeo takes.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -102,6 +112,17 @@ test('a layout into a directory that was filled meanwhile: refused, and that one
   await box.discard();
   expect(readdirSync(join(dir, 'box'))).toEqual(['mine']);
   expect(readdirSync(dir)).toEqual(['box']);
+});
+
+test('an archive replaces the file behind a link, and never a device', async () => {
+  nameImage(place, name, addImage(place));
+  writeFileSync(join(dir, 'real'), '');
+  symlinkSync('real', join(dir, 'link'));
+  await fill(createTarTarget(join(dir, 'link'), { docker: false }));
+  expect(readlinkSync(join(dir, 'link'))).toBe('real');
+  expect(statSync(join(dir, 'real')).size).toBeGreaterThan(5000);
+  symlinkSync('/dev/null', join(dir, 'device'));
+  expect(() => createTarTarget(join(dir, 'device'), { docker: false })).toThrow('not a regular file');
 });
 
 describe('docker-archive', () => {

@@ -126,6 +126,14 @@ describe('a large blob', () => {
       expect(server.requests.some(({ method }) => method === 'DELETE')).toBe(true);
     }));
 
+  test('that a registry says it got otherwise after a break: once more from its start, then given up', () =>
+    withServer({ cuts: [5_000_000], spoilt: 2 }, async (server) => {
+      const { name } = largeImage(server.address);
+      await expect(push(name)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+      expect(offsets).toEqual([0, 5_000_000, 0]);
+      expect(server.manifests.size).toBe(0);
+    }));
+
   test('that the source does not have: BLOB_NOT_FOUND, and no name', () =>
     withServer({}, async (server) => {
       const { name } = largeImage(server.address);
