@@ -10,6 +10,7 @@ import type { Digest } from '../reference/digest.ts';
 import { hasBlob, listBlobs, names, sizeOf } from './blob-files.ts';
 import { walkStored } from './documents.ts';
 import { nameOfKey, readIndexFile } from './index-file.ts';
+import { isLayerIndexName } from './layer-index-files.ts';
 import { readLayerRecord } from './layer-records.ts';
 import { inspectLayout } from './layout.ts';
 import { blobPath, layerRecordPath, type StorePaths } from './paths.ts';
@@ -149,6 +150,8 @@ function checkPartials(paths: StorePaths): string[] {
 function checkLayerRecords(paths: StorePaths): string[] {
   const problems: string[] = [];
   for (const name of names(paths.layers)) {
+    // A damaged index is made again when it is next wanted.
+    if (isLayerIndexName(name)) continue;
     const digest = /^(?:(sha384|sha512)-)?([a-f0-9]+)\.json$/.exec(name);
     const layer = `${digest?.[1] ?? 'sha256'}:${digest?.[2] ?? ''}` as Digest;
     if (digest === null || readLayerRecord(paths, layer) === undefined) {

@@ -6,7 +6,7 @@
 // - What a name leads to was made young before the name was set, so a name set while this runs is safe too.
 //
 // Stopping half-way is harmless: each blob is a decision of its own, and parents have no say once they are unused.
-import { rmSync, statSync } from 'node:fs';
+import { renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileError, OciError, throwIfAborted } from '../errors.ts';
@@ -119,13 +119,26 @@ function sweepFile(
     const now = statSync(path, { throwIfNoEntry: false });
     if (now === undefined) return { went: false };
     if (now.mtimeMs >= before) return { size, went: false };
-    rmSync(path, { force: true });
-    return { size: now.size, went: true };
+    return { size: now.size, went: removeOld(path, before) };
   } catch (error) {
     throw fileError(error, path);
   } finally {
     lock?.remove();
   }
+}
+
+/**
+ * Out of the way first, then looked at again, then removed: whoever made the file young at this very moment without
+ * the lock gets it back, and whoever comes later does not find it.
+ */
+function removeOld(path: string, before: number): boolean {
+  const aside = `${path}.${process.pid}-gc.tmp`;
+  renameSync(path, aside);
+  const isOld = statSync(aside).mtimeMs < before;
+  if (isOld) rmSync(aside, { force: true });
+  // Another may have brought the same bytes again: replacing them changes nothing.
+  else renameSync(aside, path);
+  return isOld;
 }
 
 /** Removes what was learnt about layers that are gone. A layer that arrives meanwhile is read again, no more. */

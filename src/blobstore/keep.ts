@@ -2,7 +2,7 @@
 // and gc leaves young files alone. There is no list of users, so a process that dies leaves nothing behind.
 //
 // An old file is made young under the blob's lock, which gc holds while it looks and removes: a blob that was found is
-// never swept a moment later.
+// never swept a moment later. One made young without the lock is put back by gc, which looks again (see sweepFile).
 import { utimesSync } from 'node:fs';
 import { OciError, systemCode } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
@@ -27,10 +27,11 @@ export interface Keeper {
   /** To be called now and then while something is on its way. Takes 50 ns when nothing is due. */
   beat(): void;
   /**
-   * Makes everything young that the image is made of, so that it may be named now.
-   * Throws BLOB_NOT_FOUND when something that was counted on has been removed meanwhile.
+   * Makes everything young that the image is made of. The answer is to be called in the transaction that names it: it
+   * does so once more, however long the transaction was waited for.
+   * Both throw BLOB_NOT_FOUND when something that was counted on has been removed meanwhile.
    */
-  name(root: Descriptor): Promise<void>;
+  name(root: Descriptor): Promise<() => void>;
 }
 
 export function createKeeper(paths: StorePaths): Keeper {
@@ -75,7 +76,12 @@ export function createKeeper(paths: StorePaths): Keeper {
         const young = performance.now() - (counted.get(descriptor.digest) ?? NEVER) < BEAT;
         if (young ? !hasBlob(paths, descriptor) : !(await keep(descriptor))) throw removed(descriptor, root);
       }
-      for (const { digest } of image) counted.delete(digest);
+      return () => {
+        for (const descriptor of image) {
+          if (!makeYoung(paths, descriptor.digest)) throw removed(descriptor, root);
+          counted.delete(descriptor.digest);
+        }
+      };
     },
   };
 }

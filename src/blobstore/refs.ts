@@ -30,9 +30,18 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `;
 
-/** Lets `name` stand for the descriptor; an image that had no name is then no longer listed without one. */
-export async function setRef(paths: StorePaths, name: string, descriptor: Descriptor): Promise<void> {
+/**
+ * Lets `name` stand for the descriptor; an image that had no name is then no longer listed without one.
+ * `confirm` is called when nobody else can change names, and may throw.
+ */
+export async function setRef(
+  paths: StorePaths,
+  name: string,
+  descriptor: Descriptor,
+  confirm?: () => void,
+): Promise<void> {
   await change(paths, (database) => {
+    confirm?.();
     database.prepare('DELETE FROM refs WHERE name = ?').run(`@${descriptor.digest}`);
     upsert(database, name, entryText(name, descriptor), twinText(paths, name, descriptor));
   });

@@ -28,17 +28,19 @@ export interface PushedManifest {
   subject: Digest | undefined;
 }
 
-/** Keeps a manifest of the repository though it has no tag. */
-export async function recordPushed(paths: StorePaths, manifest: PushedManifest): Promise<void> {
+/** Keeps a manifest of the repository though it has no tag. `confirm` is called within the transaction, and may throw. */
+export async function recordPushed(
+  paths: StorePaths,
+  manifest: PushedManifest,
+  confirm?: () => void,
+): Promise<void> {
   const { repository, descriptor, subject } = manifest;
-  await put(paths, [
-    repository,
-    descriptor.digest,
-    'pushed',
-    descriptor.digest,
-    subject ?? '',
-    JSON.stringify(descriptor),
-  ]);
+  const { digest } = descriptor;
+  await put(
+    paths,
+    [repository, digest, 'pushed', digest, subject ?? '', JSON.stringify(descriptor)],
+    confirm,
+  );
 }
 
 /** The repository has this blob or manifest no more; the store may still hold it for others. */
@@ -140,8 +142,9 @@ type Values = [
   descriptor: string,
 ];
 
-function put(paths: StorePaths, values: Values): Promise<void> {
+function put(paths: StorePaths, values: Values, confirm?: () => void): Promise<void> {
   return write(paths, (database) => {
+    confirm?.();
     database.prepare('INSERT OR REPLACE INTO served VALUES (?, ?, ?, ?, ?, ?)').run(...values);
   });
 }

@@ -21,6 +21,8 @@ import { ensureLayout, inspectLayout } from './layout.ts';
 import { candidateNames } from './names.ts';
 import { blobPath, type StorePaths, storePaths } from './paths.ts';
 import { findRef, listRefs, removeRef, setRef } from './refs.ts';
+import { type PushedManifest, recordPushed } from './served.ts';
+import { openUpload, type Upload } from './upload.ts';
 import { type StoreUsage, storeUsage } from './usage.ts';
 
 export interface OpenStoreOptions {
@@ -42,6 +44,10 @@ export interface BlobStore extends ImageTarget, LocalBlobs, Listing {
   untag(name: Reference | string): Promise<boolean>;
   /** Where the blob is, or will be when it arrives. */
   locationOf(descriptor: Descriptor): BlobLocation;
+  /** A blob whose digest comes last. */
+  upload(): Upload;
+  /** Keeps a manifest for `serve` though it has no name. Throws BLOB_NOT_FOUND when gc has taken a part of it. */
+  hold(manifest: PushedManifest): Promise<void>;
   /** What is known of a layer that was read once. */
   layerRecord(digest: Digest): Promise<LayerRecord | undefined>;
   saveLayerRecord(record: LayerRecord): Promise<void>;
@@ -137,8 +143,8 @@ export async function openStore(dir: string, options: OpenStoreOptions = {}): Pr
     },
     async tag(descriptor, name) {
       prepareWrite();
-      await keeper.name(descriptor);
-      await setRef(paths, formatReference(name), descriptor);
+      const confirm = await keeper.name(descriptor);
+      await setRef(paths, formatReference(name), descriptor, confirm);
     },
     async untag(name) {
       prepareWrite();
@@ -148,6 +154,14 @@ export async function openStore(dir: string, options: OpenStoreOptions = {}): Pr
     },
     async list() {
       return listRefs(paths).map(({ key, descriptor }) => ({ name: nameOfKey(key), descriptor }));
+    },
+    upload() {
+      prepareWrite();
+      return openUpload(paths);
+    },
+    async hold(manifest) {
+      prepareWrite();
+      await recordPushed(paths, manifest, await keeper.name(manifest.descriptor));
     },
     async layerRecord(digest) {
       return readLayerRecord(paths, digest);

@@ -4,20 +4,27 @@ import { pipeline } from 'node:stream/promises';
 import type { BlobLocation } from '../place/place.ts';
 import { readRange } from '../place/read-range.ts';
 
-/** Error codes of the distribution-spec that a read-only registry needs. */
+/** Error codes of the distribution-spec. */
 export type RegistryErrorCode =
   | 'BLOB_UNKNOWN'
+  | 'BLOB_UPLOAD_INVALID'
+  | 'BLOB_UPLOAD_UNKNOWN'
+  | 'DENIED'
   | 'DIGEST_INVALID'
+  | 'MANIFEST_BLOB_UNKNOWN'
+  | 'MANIFEST_INVALID'
   | 'MANIFEST_UNKNOWN'
   | 'NAME_INVALID'
   | 'NAME_UNKNOWN'
   | 'PAGINATION_NUMBER_INVALID'
+  | 'SIZE_INVALID'
+  | 'UNAUTHORIZED'
   | 'UNKNOWN'
   | 'UNSUPPORTED';
 
 export interface Answer {
   status: number;
-  headers: Record<string, string | number>;
+  headers: Record<string, string | number | string[]>;
   body?: Buffer | BlobLocation;
 }
 
@@ -29,6 +36,31 @@ export function errorAnswer(status: number, code: RegistryErrorCode, message: st
 export function jsonAnswer(value: unknown, status = 200): Answer {
   const body = Buffer.from(`${JSON.stringify(value)}\n`);
   return { status, headers: { 'content-type': 'application/json', 'content-length': body.length }, body };
+}
+
+/** A failure that is an answer: what is thrown out of the middle of a request. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly answer: Answer;
+
+  constructor(
+    status: number,
+    code: RegistryErrorCode,
+    message: string,
+    headers: Record<string, string | number | string[]> = {},
+  ) {
+    super(message);
+    const answer = errorAnswer(status, code, message);
+    this.answer = { ...answer, headers: { ...answer.headers, ...headers } };
+  }
+}
+
+/** An answer without a body. */
+export function emptyAnswer(
+  status: number,
+  headers: Record<string, string | number | string[]> = {},
+): Answer {
+  return { status, headers: { ...headers, ...(status === 204 ? {} : { 'content-length': 0 }) } };
 }
 
 /** Writes the answer; files are streamed. A client that goes away in the middle is no error. */

@@ -16,6 +16,6 @@ export function parseRange(header: string | undefined, size: number): ByteRange 
   }
   const first = Number(from);
   const last = to === '' ? size - 1 : Math.min(Number(to), size - 1);
-  if (to !== '' && Number(to) < first) return 'whole';
+  if (to !== '' && Number(to) < first) return 'unsatisfiable';
   return first >= size ? 'unsatisfiable' : { first, last };
 }

@@ -1,149 +1,201 @@
-// The read-only half of the distribution-spec: pull and content discovery.
+// The distribution-spec's endpoints: which request is answered by what.
 import type { IncomingMessage } from 'node:http';
 import { sizeOf } from '../blobstore/blob-files.ts';
 import { blobPath, storePaths } from '../blobstore/paths.ts';
+import { isRemoved, isServed, referrersOf } from '../blobstore/served.ts';
 import type { BlobStore } from '../blobstore/store.ts';
 import { isOciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
+import { OCI_INDEX } from '../manifest/media-types.ts';
 import { type Digest, isDigest } from '../reference/digest.ts';
-import { type Answer, errorAnswer, jsonAnswer } from './answer.ts';
-import { type Catalog, REPOSITORY, type Tags, watchCatalog } from './catalog.ts';
-import { parseRange } from './range.ts';
+import { type Answer, errorAnswer, jsonAnswer, Refusal } from './answer.ts';
+import { REPOSITORY, type Tags, watchCatalog } from './catalog.ts';
+import { answerContent } from './content.ts';
+import { storeRepository } from './names.ts';
+import { page } from './page.ts';
+import { createWrites } from './writes.ts';
 
-/** Entries of a list when the client names no number, and at most. */
-const PAGE = 1000;
-
-const ROUTE = /^\/v2\/(.+)\/(?:tags\/(list)|(manifests|blobs)\/([^/]+)|blobs\/(uploads)\/.*)$/;
+const ROUTE =
+  /^\/v2\/(?<name>.+)\/(?:(?<list>tags\/list)|blobs\/uploads\/(?<upload>[^/]*)|(?<kind>manifests|blobs|referrers)\/(?<reference>[^/]+))$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
-/** Answers requests about the store. */
-export function createRouter(store: BlobStore): (request: IncomingMessage) => Promise<Answer> {
-  const catalog = watchCatalog(store);
+/** A request's way through the router. */
+interface Asked {
+  request: IncomingMessage;
+  /** HEAD counts as GET. */
+  method: string;
+  query: URLSearchParams;
+  name: string;
+  /** Undefined for a repository without names. */
+  tags: Tags | undefined;
+  reference: string;
+}
 
-  return async (request) => {
+export interface Router {
+  /** The answer; failures are answers too. */
+  route(request: IncomingMessage): Promise<Answer>;
+  /** Drops uploads that are not finished. */
+  close(): void;
+}
+
+/** Answers requests about the store. */
+export function createRouter(store: BlobStore, options: { readOnly?: boolean | undefined } = {}): Router {
+  const catalog = watchCatalog(store);
+  const writes = options.readOnly === true ? undefined : createWrites(store);
+  const paths = storePaths(store.dir);
+
+  async function route(request: IncomingMessage): Promise<Answer> {
     const url = parseUrl(request.url);
     if (url === undefined) return errorAnswer(400, 'NAME_INVALID', 'not a path');
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      const refusal = errorAnswer(405, 'UNSUPPORTED', 'this registry serves a local store and is read-only');
-      return { ...refusal, headers: { ...refusal.headers, allow: 'GET, HEAD' } };
+    const { path, query } = url;
+    const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '');
+    if (method !== 'GET') {
+      if (writes === undefined) return notAllowed('GET, HEAD', 'this registry is read-only');
+      // A web page can make a browser send these: no registry client sends an Origin.
+      if (request.headers.origin !== undefined) return errorAnswer(403, 'DENIED', 'not for web pages');
     }
-    if (url.path === '/v2' || url.path === '/v2/') return jsonAnswer({});
-    if (url.path === '/v2/_catalog') return answerCatalog(await catalog(), url.query);
-    const [, name, list, kind, reference, uploads] = ROUTE.exec(url.path) ?? [];
-    if (name === undefined || uploads !== undefined)
-      return errorAnswer(404, 'UNSUPPORTED', 'no such endpoint');
+    if (method === 'GET' && (path === '/v2' || path === '/v2/')) return jsonAnswer({});
+    if (method === 'GET' && path === '/v2/_catalog') {
+      return page(path, (await catalog()).names, query, (repositories) => ({ repositories }));
+    }
+    const { name, list, upload, kind, reference = '' } = ROUTE.exec(path)?.groups ?? {};
+    if (name === undefined) return errorAnswer(404, 'UNSUPPORTED', 'no such endpoint');
     if (!REPOSITORY.test(name)) return errorAnswer(400, 'NAME_INVALID', 'not a repository name');
+    if (upload !== undefined) return await uploadEndpoint(name, upload, method, query, request);
     const tags = (await catalog()).find(name);
-    if (tags === undefined) return errorAnswer(404, 'NAME_UNKNOWN', `no repository ${name} in the store`);
-    if (list !== undefined) return answerTags(name, tags, url.query);
-    return kind === 'manifests'
-      ? answerManifest(store, request, tags, reference ?? '')
-      : answerBlob(store, request, reference ?? '');
-  };
-}
-
-function answerCatalog(catalog: Catalog, query: URLSearchParams): Answer {
-  return page('/v2/_catalog', catalog.names, query, (repositories) => ({ repositories }));
-}
-
-function answerTags(name: string, tags: Tags, query: URLSearchParams): Answer {
-  return page(`/v2/${name}/tags/list`, [...tags.keys()].sort(), query, (some) => ({ name, tags: some }));
-}
-
-async function answerManifest(
-  store: BlobStore,
-  request: IncomingMessage,
-  tags: Tags,
-  reference: string,
-): Promise<Answer> {
-  if (reference.includes(':') && !isDigest(reference))
-    return errorAnswer(400, 'DIGEST_INVALID', 'not a digest');
-  const descriptor = isDigest(reference) ? await byDigest(store, tags, reference) : tags.get(reference);
-  if (descriptor === undefined || !(isDigest(reference) || TAG.test(reference))) {
-    return errorAnswer(404, 'MANIFEST_UNKNOWN', `no manifest ${reference.slice(0, 150)} in this repository`);
+    const asked: Asked = { request, method, query, name, tags, reference };
+    if (list !== undefined) return tagsEndpoint(asked);
+    if (kind === 'referrers') return referrersEndpoint(asked);
+    return kind === 'manifests' ? await manifestEndpoint(asked) : await blobEndpoint(asked);
   }
-  if (!(await store.has(descriptor))) {
-    return errorAnswer(404, 'MANIFEST_UNKNOWN', `${descriptor.digest} is not in the store any more`);
-  }
-  return answerContent(store, request, descriptor);
-}
 
-async function answerBlob(store: BlobStore, request: IncomingMessage, digest: string): Promise<Answer> {
-  if (!isDigest(digest)) return errorAnswer(400, 'DIGEST_INVALID', 'not a digest');
-  const size = sizeOf(blobPath(storePaths(store.dir), digest));
-  const descriptor: Descriptor = { mediaType: 'application/octet-stream', digest, size };
-  if (!(await store.has(descriptor)))
-    return errorAnswer(404, 'BLOB_UNKNOWN', `no blob ${digest} in the store`);
-  return answerContent(store, request, descriptor);
-}
-
-async function answerContent(
-  store: BlobStore,
-  request: IncomingMessage,
-  descriptor: Descriptor,
-): Promise<Answer> {
-  const { digest, size, mediaType } = descriptor;
-  const etag = `"${digest}"`;
-  const headers = {
-    'content-type': mediaType,
-    'docker-content-digest': digest,
-    'accept-ranges': 'bytes',
-    etag,
-  };
-  if (request.headers['if-none-match']?.split(/\s*,\s*/).includes(etag)) return { status: 304, headers };
-  const location = await store.locate(descriptor);
-  const condition = request.headers['if-range'];
-  const wanted = request.method === 'GET' && (condition === undefined || condition === etag);
-  const range = wanted ? parseRange(request.headers.range, size) : 'whole';
-  if (range === 'whole')
-    return { status: 200, headers: { ...headers, 'content-length': size }, body: location };
-  if (range === 'unsatisfiable') {
-    const refusal = errorAnswer(416, 'UNSUPPORTED', `the content has ${size} bytes`);
-    return { ...refusal, headers: { ...refusal.headers, 'content-range': `bytes */${size}` } };
+  async function uploadEndpoint(
+    name: string,
+    id: string,
+    method: string,
+    query: URLSearchParams,
+    request: IncomingMessage,
+  ): Promise<Answer> {
+    if (writes === undefined) return errorAnswer(404, 'UNSUPPORTED', 'no such endpoint');
+    const { uploads } = writes;
+    if (id === '') {
+      return method === 'POST'
+        ? writes.begin(name, query, request)
+        : notAllowed('POST', 'only POST begins an upload');
+    }
+    switch (method) {
+      case 'GET':
+        return uploads.status(name, id);
+      case 'PATCH':
+        return uploads.append(name, id, request);
+      case 'PUT':
+        return uploads.finish(name, id, query.get('digest'), request);
+      case 'DELETE':
+        return uploads.cancel(name, id);
+      default:
+        return notAllowed('GET, PATCH, PUT, DELETE', 'not a method of uploads');
+    }
   }
-  const length = range.last - range.first + 1;
+
+  function tagsEndpoint({ method, name, tags, query }: Asked): Answer {
+    if (method !== 'GET') return notAllowed('GET, HEAD', 'the list of tags follows the manifests');
+    if (tags === undefined && !isServed(paths, storeRepository(name))) return unknownName(name);
+    return page(`/v2/${name}/tags/list`, [...(tags?.keys() ?? [])].sort(), query, (some) => ({
+      name,
+      tags: some,
+    }));
+  }
+
+  function referrersEndpoint({ method, name, query, reference }: Asked): Answer {
+    if (method !== 'GET') return notAllowed('GET, HEAD', 'the list of referrers follows the manifests');
+    if (!isDigest(reference)) return errorAnswer(400, 'DIGEST_INVALID', 'not a digest');
+    const all = referrersOf(paths, storeRepository(name), reference);
+    const type = query.get('artifactType');
+    const manifests = type === null ? all : all.filter(({ artifactType }) => artifactType === type);
+    const answer = jsonAnswer({ schemaVersion: 2, mediaType: OCI_INDEX, manifests });
+    return {
+      ...answer,
+      headers: {
+        ...answer.headers,
+        'content-type': OCI_INDEX,
+        ...(type === null ? {} : { 'oci-filters-applied': 'artifactType' }),
+      },
+    };
+  }
+
+  async function manifestEndpoint({ request, method, query, name, tags, reference }: Asked): Promise<Answer> {
+    if (method === 'PUT' && writes !== undefined) return writes.putManifest(name, reference, query, request);
+    if (reference.includes(':') && !isDigest(reference))
+      return errorAnswer(400, 'DIGEST_INVALID', 'not a digest');
+    if (method === 'DELETE' && writes !== undefined) {
+      const exists = isDigest(reference) && (await findManifest(name, tags, reference)) !== undefined;
+      return writes.deleteManifest(name, reference, tags, exists);
+    }
+    if (method !== 'GET') return notAllowed('GET, HEAD, PUT, DELETE', 'not a method of manifests');
+    if (tags === undefined && !isServed(paths, storeRepository(name))) return unknownName(name);
+    const descriptor = await findManifest(name, tags, reference);
+    if (descriptor === undefined) {
+      return errorAnswer(
+        404,
+        'MANIFEST_UNKNOWN',
+        `no manifest ${reference.slice(0, 150)} in this repository`,
+      );
+    }
+    if (!(await store.has(descriptor))) {
+      return errorAnswer(404, 'MANIFEST_UNKNOWN', `${descriptor.digest} is not in the store any more`);
+    }
+    return answerContent(store, request, descriptor);
+  }
+
+  /** Content is addressed by its digest: a platform's manifest is found though only its index has a tag. */
+  async function findManifest(
+    name: string,
+    tags: Tags | undefined,
+    reference: string,
+  ): Promise<Descriptor | undefined> {
+    if (!isDigest(reference)) return TAG.test(reference) ? tags?.get(reference) : undefined;
+    for (const descriptor of tags?.values() ?? []) if (descriptor.digest === reference) return descriptor;
+    return isRemoved(paths, storeRepository(name), reference) ? undefined : byDigest(store, reference);
+  }
+
+  async function blobEndpoint({ request, method, name, tags, reference }: Asked): Promise<Answer> {
+    if (method === 'DELETE' && writes !== undefined) return writes.deleteBlob(name, reference);
+    if (method !== 'GET') return notAllowed('GET, HEAD, DELETE', 'not a method of blobs');
+    if (writes === undefined && tags === undefined) return unknownName(name);
+    if (!isDigest(reference)) return errorAnswer(400, 'DIGEST_INVALID', 'not a digest');
+    const size = sizeOf(blobPath(paths, reference));
+    const descriptor: Descriptor = { mediaType: 'application/octet-stream', digest: reference, size };
+    if (!(await store.has(descriptor)) || isRemoved(paths, storeRepository(name), reference)) {
+      return errorAnswer(404, 'BLOB_UNKNOWN', `no blob ${reference} in the store`);
+    }
+    return answerContent(store, request, descriptor);
+  }
+
   return {
-    status: 206,
-    headers: {
-      ...headers,
-      'content-length': length,
-      'content-range': `bytes ${range.first}-${range.last}/${size}`,
-    },
-    body: { path: location.path, offset: location.offset + range.first, size: length },
+    route: (request) =>
+      route(request).catch((error: unknown) => {
+        if (error instanceof Refusal) return error.answer;
+        throw error;
+      }),
+    close: () => writes?.uploads.close(),
   };
 }
 
-/** Content is addressed by its digest: a platform's manifest is found though only its index has a tag. */
-async function byDigest(store: BlobStore, tags: Tags, digest: Digest): Promise<Descriptor | undefined> {
-  for (const descriptor of tags.values()) if (descriptor.digest === digest) return descriptor;
+function notAllowed(allow: string, message: string): Answer {
+  return new Refusal(405, 'UNSUPPORTED', message, { allow }).answer;
+}
+
+function unknownName(name: string): Answer {
+  return errorAnswer(404, 'NAME_UNKNOWN', `no repository ${name} in the store`);
+}
+
+async function byDigest(store: BlobStore, digest: Digest): Promise<Descriptor | undefined> {
   try {
     return await store.resolve({ registry: 'docker.io', repository: 'library/any', digest });
   } catch (error) {
     if (isOciError(error, 'IMAGE_NOT_FOUND')) return undefined;
     throw error;
   }
-}
-
-/** One page of a sorted list; `Link` leads to the next (distribution-spec, listing tags). */
-function page(
-  path: string,
-  all: string[],
-  query: URLSearchParams,
-  shape: (some: string[]) => Record<string, unknown>,
-): Answer {
-  const asked = query.get('n');
-  if (asked !== null && !/^\d{1,9}$/.test(asked)) {
-    return errorAnswer(400, 'PAGINATION_NUMBER_INVALID', 'n is not a number');
-  }
-  const length = Math.min(asked === null ? PAGE : Number(asked), PAGE);
-  const last = query.get('last');
-  const rest = last === null ? all : all.filter((name) => name > last);
-  const some = rest.slice(0, length);
-  const answer = jsonAnswer(shape(some));
-  const end = some.at(-1);
-  if (end === undefined || some.length === rest.length) return answer;
-  const next = `${path}?n=${length}&last=${encodeURIComponent(end)}`;
-  return { ...answer, headers: { ...answer.headers, link: `<${next}>; rel="next"` } };
 }
 
 /** The path with its percent-encoding undone (some clients write `sha256%3A…`); undefined when it cannot be. */

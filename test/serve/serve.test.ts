@@ -37,7 +37,7 @@ beforeAll(async () => {
   await store.tag(other, parseReference('ghcr.io/library/alpine:3.20'));
   await store.tag(other, parseReference('localhost:5000/c:1'));
   await store.tag(other, parseReference(`quay.io/d/e@${other.digest}`));
-  server = await serveStore(store);
+  server = await serveStore(store, { readOnly: true });
 });
 
 afterAll(async () => {
@@ -163,14 +163,14 @@ describe('blobs', () => {
     expect((await bytesOf(response)).equals(layer.subarray(from, to))).toBe(true);
   });
 
-  it.each(['bytes=3000000-', 'bytes=-0'])('have no part %s', async (range) => {
+  it.each(['bytes=3000000-', 'bytes=-0', 'bytes=9-5'])('have no part %s', async (range) => {
     const response = await get(path, { headers: { range } });
     expect(response.status).toBe(416);
     expect(response.headers.get('content-range')).toBe('bytes */3000000');
     await response.arrayBuffer();
   });
 
-  it.each(['bytes=0-1,5-6', 'bytes=9-5', 'lines=1-2', 'bytes=-'])(
+  it.each(['bytes=0-1,5-6', 'lines=1-2', 'bytes=-'])(
     'are served whole for the range %s',
     async (range) => {
       const response = await get(path, { headers: { range } });
@@ -282,7 +282,7 @@ it.each([
 });
 
 it('has nothing else', async () => {
-  for (const path of ['/', '/v1/', '/v2/alpine', `/v2/alpine/referrers/${other.digest}`, '/index.json']) {
+  for (const path of ['/', '/v1/', '/v2/alpine', '/v2/alpine/referrers', '/index.json']) {
     expect(await errorOf(path)).toEqual([404, 'UNSUPPORTED']);
   }
 });
