@@ -18,12 +18,12 @@ const BUFFER_BYTES = 256 << 10;
 export function openUploadStream(send: (body: Readable) => Promise<HttpResponse>): UploadStream {
   let wake: (() => void) | undefined;
   let isOver = false;
-  let failure: unknown;
+  let failure: Error | undefined;
   const body = new Readable({ highWaterMark: BUFFER_BYTES, read: () => wake?.() });
   body.on('error', () => {});
   const answer = send(body);
   answer
-    .catch((error: unknown) => {
+    .catch((error: Error) => {
       failure = error;
     })
     .finally(() => {

@@ -91,6 +91,34 @@ describe.skipIf(!hasTools('docker-registry', 'skopeo'))('docker-registry', () =>
     expect(asked.length).toBeLessThanOrEqual(3 + 3);
   });
 
+  test('more blobs than connections, from and to one registry: downloads do not wait for uploads that wait for them', async () => {
+    const from = parseReference(`${registry.address}/from/many:1`);
+    root = addImage(place, { layers: Array.from({ length: 8 }, () => randomBytes(5_000_000)) });
+    const ordinary = createTransport();
+    try {
+      await push(ordinary, from);
+      const { resolve, fetch } = openRepository(ordinary, from);
+      // Not known as a repository, so nothing is mounted.
+      const source = { resolve, fetch };
+      const to = parseReference(`${registry.address}/to/many:1`);
+      const result = await createCopier(open(ordinary, to)).copy(source, from, { as: to });
+      expect(result).toMatchObject({ root, reused: 0 });
+    } finally {
+      await ordinary.close();
+    }
+  });
+
+  test('interrupted: ABORTED, no name, and the next push goes through', async () => {
+    const name = parseReference(`${registry.address}/team/interrupted:1`);
+    nameImage(place, name, root);
+    const controller = new AbortController();
+    place.onFetch = ({ size }) => void (size === 5_000_000 && controller.abort());
+    const copier = createCopier(open(transport, name), { signal: controller.signal });
+    await expect(copier.copy(place, name)).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(open(transport, name).resolve(name)).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' });
+    await push(transport, name);
+  });
+
   test('a manifest is deleted by digest, and with it its tags; a second time it is not there', async () => {
     const name = parseReference(`${registry.address}/team/gone:1`);
     await push(transport, name);
