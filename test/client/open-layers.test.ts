@@ -24,7 +24,7 @@ test('each manifest is asked for once', async () => {
     const opened = await openLayers(client, `127.0.0.1:${port}${served.name.slice(slash)}`);
     expect(opened.from).toBe('registry');
     expect(opened.layers).toHaveLength(3);
-    await Promise.all(opened.layers.map(({ arrival }) => arrival?.arrived));
+    for (const { arrival } of opened.layers) await arrival?.arrived;
     await opened.close();
     expect((await (await client.store()).list()).map(({ name }) => name)).toHaveLength(1);
     const gets = asked.filter((line) => line.startsWith('GET'));
