@@ -50,7 +50,6 @@ export async function prepareGround(layout: string): Promise<Ground> {
     push(layout, name);
     const zstd = existsSync(`${layout}-zstd`) ? `${registry.address}/bench/reference:zstd` : undefined;
     if (zstd !== undefined) push(`${layout}-zstd`, zstd);
-    const layers = manifestOf(layout).layers;
     return {
       scratch,
       at: (path) => quote(join(scratch, path)),
@@ -58,8 +57,8 @@ export async function prepareGround(layout: string): Promise<Ground> {
       name,
       zstdName: zstd,
       layout,
-      layers: layers.map(({ digest }) => join(layout, 'blobs', digest.replace(':', '/'))),
-      layerBytes: layers.reduce((sum, layer) => sum + layer.size, 0),
+      layers: layersOf(layout),
+      layerBytes: manifestOf(layout).layers.reduce((sum, layer) => sum + layer.size, 0),
       ocitool: quote(join(root, 'bin/ocitool.js')),
       skopeo,
       floor: existsSync(floor) ? quote(floor) : skipped('the floor', 'floor.c is not compiled'),
@@ -77,6 +76,11 @@ export function manifestOf(layout: string): Manifest {
   const read = <T>(path: string) => JSON.parse(readFileSync(join(layout, path), 'utf8')) as T;
   const [entry] = read<{ manifests: Descriptor[] }>('index.json').manifests;
   return read<Manifest>(`blobs/${entry?.digest.replace(':', '/')}`);
+}
+
+/** The files of its layers. */
+export function layersOf(layout: string): string[] {
+  return manifestOf(layout).layers.map(({ digest }) => join(layout, 'blobs', digest.replace(':', '/')));
 }
 
 export function sh(command: string): string {
