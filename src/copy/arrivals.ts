@@ -87,7 +87,7 @@ function createWatched(): Watched {
       fds.push(fd);
       const view = new BigInt64Array(new SharedArrayBuffer(8));
       view[0] = BigInt(held);
-      file = { bytes: { fd, size, held: view.buffer as SharedArrayBuffer }, view, told: held };
+      file = { bytes: { fd, size, held: view.buffer }, view, told: held };
       next.resolve(file.bytes);
     },
     advance(held) {

@@ -64,7 +64,7 @@ export function createHandOut(
   /** Shared as soon as there is a helper. */
   let current: Buffer = Buffer.allocUnsafeSlow(SLAB);
 
-  const isShared = (slab: Buffer): boolean => (slab.buffer as ArrayBufferLike) instanceof SharedArrayBuffer;
+  const isShared = (slab: Buffer): boolean => slab.buffer instanceof SharedArrayBuffer;
 
   function welcomeHelpers(): void {
     for (let port = nextHelper(); port !== undefined; port = nextHelper()) {
