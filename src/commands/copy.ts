@@ -16,7 +16,7 @@ export default class Copy extends OciCommand<typeof Copy> {
     'Between registries nothing touches the disk; between repositories of one registry blobs are mounted, not sent. Copies all platforms with the same digest, unless --platform (several with commas) asks for some: then the index is written anew for them, attestations included. IMAGE is read from the store if it has it: docker://NAME always means the registry. Prints NAME@DIGEST.';
   static override examples = [
     '<%= config.bin %> copy docker://alpine:3.20 localhost:5000/alpine:3.20',
-    '<%= config.bin %> copy --platform linux/amd64,linux/arm64 docker://alpine:3.20 ghcr.io/me/alpine:3.20',
+    '<%= config.bin %> copy --platform linux/amd64,linux/arm64 docker://alpine ghcr.io/me/alpine',
     '<%= config.bin %> copy docker://alpine:3.20 oci:alpine-layout:3.20',
   ];
   static override args = { image: imageArg, destination: destinationArg };
