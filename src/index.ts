@@ -2,6 +2,7 @@
 export type { Archive, ImageSelector } from './archive/archive.ts';
 export { type ImageName, parseImageSource } from './archive/image-name.ts';
 export { openArchive, openOciLayout } from './archive/open.ts';
+export type { SweepOptions, Swept } from './blobstore/gc.ts';
 export { listImages, type StoredImage } from './blobstore/images.ts';
 export { type BlobStore, type OpenStoreOptions, openStore } from './blobstore/store.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
@@ -18,6 +19,7 @@ export {
   exportImage,
   exportStream,
 } from './client/export.ts';
+export { type GcOptions, gc } from './client/gc.ts';
 export { type ImageInfo, inspect } from './client/inspect.ts';
 export {
   type ImageLayers,
