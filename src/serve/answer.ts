@@ -1,8 +1,7 @@
 // What a request is answered with, as data: the router decides, `send` writes.
 import type { ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream/promises';
 import type { BlobLocation } from '../place/place.ts';
-import { readRange } from '../place/read-range.ts';
+import { sendFile } from './send-file.ts';
 
 /** Error codes of the distribution-spec. */
 export type RegistryErrorCode =
@@ -71,6 +70,6 @@ export async function send(response: ServerResponse, answer: Answer, withBody: b
   } else if (Buffer.isBuffer(answer.body)) {
     response.end(answer.body);
   } else {
-    await pipeline(readRange(answer.body), response).catch(() => response.destroy());
+    await sendFile(response, answer.body);
   }
 }
