@@ -1,5 +1,5 @@
-// What `serve` knows beyond the names: manifests pushed without a tag, who refers to whom, what was deleted from a
-// repository while other repositories share its bytes, and which tags a pull-through cache has seen.
+// What `serve` knows beyond the names: manifests pushed without a tag, who refers to whom, and what was
+// deleted from a repository while other repositories share its bytes.
 //
 // In the database of names, but not in index.json: other tools would take a signature pushed by digest for an image.
 import { existsSync } from 'node:fs';
@@ -58,28 +58,8 @@ export async function recordRestored(paths: StorePaths, repository: string, dige
   });
 }
 
-/** What an upstream registry last said that a tag stands for. */
-export async function recordCached(
-  paths: StorePaths,
-  repository: string,
-  tag: string,
-  descriptor: Descriptor,
-): Promise<void> {
-  if (findCached(paths, repository, tag)?.digest === descriptor.digest) return;
-  await put(paths, [repository, tag, 'cached', descriptor.digest, '', JSON.stringify(descriptor)]);
-}
-
 export function isRemoved(paths: StorePaths, repository: string, digest: Digest): boolean {
   return row(paths, repository, digest)?.kind === 'removed';
-}
-
-export function isPushed(paths: StorePaths, repository: string, digest: Digest): boolean {
-  return row(paths, repository, digest)?.kind === 'pushed';
-}
-
-export function findCached(paths: StorePaths, repository: string, tag: string): Descriptor | undefined {
-  const found = row(paths, repository, tag);
-  return found?.kind === 'cached' ? entryDescriptor(String(found.descriptor)) : undefined;
 }
 
 /** True when something was ever pushed to the repository or deleted from it. */

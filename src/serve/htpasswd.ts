@@ -2,6 +2,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { compare } from 'bcryptjs';
+import pLimit from 'p-limit';
 import { fileError, OciError } from '../errors.ts';
 
 /** bcrypt at cost 5, of nothing: compared with when a name is unknown, so that the time does not tell. */
@@ -20,27 +21,27 @@ export function readHtpasswd(file: string): (header: string | undefined) => Prom
   // bcrypt is slow on purpose and clients send the header with every request: a keyed hash remembers who was let in.
   const key = randomBytes(32);
   const known = new Set<string>();
-  let comparing = 0;
+  const asked = new Map<string, Promise<boolean>>();
+  const limit = pLimit(AT_ONCE);
+
+  async function isRight(name: string, password: string): Promise<boolean> {
+    const hash = users.get(name);
+    return (await compare(password, hash ?? NOBODY)) && hash !== undefined;
+  }
 
   return async (header) => {
     const credentials = decode(header);
     if (credentials === undefined) return false;
-    const seen = createHmac('sha256', key)
-      .update(`${credentials.name}:${credentials.password}`)
-      .digest('hex');
+    const { name, password } = credentials;
+    const seen = createHmac('sha256', key).update(`${name}:${password}`).digest('hex');
     if (known.has(seen)) return true;
-    if (comparing >= AT_ONCE) return false;
-    comparing += 1;
-    try {
-      const hash = users.get(credentials.name);
-      const right = await compare(credentials.password, hash ?? NOBODY);
-      if (!right || hash === undefined) return false;
-      if (known.size >= REMEMBERED) known.clear();
-      known.add(seen);
-      return true;
-    } finally {
-      comparing -= 1;
-    }
+    // A push begins with several requests at once: they wait for one comparison.
+    const answer = asked.get(seen) ?? limit(() => isRight(name, password)).finally(() => asked.delete(seen));
+    asked.set(seen, answer);
+    if (!(await answer)) return false;
+    if (known.size >= REMEMBERED) known.clear();
+    known.add(seen);
+    return true;
   };
 }
 

@@ -53,8 +53,9 @@ export async function serveStore(store: BlobStore, options: ServeOptions = {}): 
     const allowed = (await options.authorize?.(request.headers.authorization)) ?? true;
     const answered = allowed ? await router.route(request).catch(failure) : UNAUTHORIZED;
     // A body that was not read to its end makes the connection useless for another request.
-    if (stopping || !request.complete) answered.headers = { ...answered.headers, connection: 'close' };
-    await send(response, answered, request.method !== 'HEAD');
+    const last = stopping || !request.complete ? { connection: 'close' } : {};
+    const headers = { ...answered.headers, ...last };
+    await send(response, { ...answered, headers }, request.method !== 'HEAD');
   }
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     busy += 1;

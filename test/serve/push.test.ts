@@ -286,6 +286,8 @@ it('asks for the password of a file, and speaks TLS', async ({ skip }) => {
     await expect(inspect()).rejects.toThrow(/unauthorized|authentication/i);
     await expect(inspect('--creds', 'me:wrong')).rejects.toThrow(/unauthorized|authentication/i);
     await expect(inspect('--creds', 'other:secret')).rejects.toThrow(/unauthorized|authentication/i);
+    const logins = Array.from({ length: 8 }, () => inspect('--creds', 'me:secret'));
+    expect(await Promise.all(logins)).toHaveLength(8);
     expect(JSON.parse(await inspect('--creds', 'me:secret'))).toMatchObject({ Architecture: 'amd64' });
   } finally {
     await own.close();
