@@ -37,6 +37,8 @@ export abstract class OciCommand<T extends typeof Command> extends Command {
   protected abstract execute(session: Session<T>): Promise<void>;
 
   async run(): Promise<void> {
+    // oclif would take an argument that is left out from a pipe: the archive of `load -`, a line of a `while read` loop.
+    for (const arg of Object.values(this.ctor.args)) arg.ignoreStdin = true;
     const { args, argv, flags } = await this.parse<Session<T>['flags'], object, Session<T>['args']>(
       this.ctor as unknown as Interfaces.Input<Session<T>['flags'], object, Session<T>['args']>,
     );

@@ -46,6 +46,14 @@ test('an archive through a pipe: save to stdout, load from stdin, nothing left b
   expect(await cli(['digest', 'app:1'], { env: { OCITOOL_STORE: join(dir, 'other') } })).toBe(digest);
 });
 
+test('an argument that is left out is not taken from a pipe', async () => {
+  const ocitool = `${process.execPath} ${join(import.meta.dirname, '../../bin/ocitool.js')}`;
+  const script = `echo wrong/NAME | ${ocitool} load -q --store ${dir}/piped ${dir}/app.tar`;
+  await cli(['save', '-q', 'app:1', `docker-archive:${dir}/app.tar`], { env });
+  const { stdout } = await run('sh', ['-c', script], { env: { ...process.env, ...env } });
+  expect(stdout).toMatch(/^app@sha256:/);
+});
+
 describe.skipIf(!hasTools('docker-registry', 'htpasswd'))('a registry with a password', () => {
   let registry: DockerRegistry;
   beforeAll(async () => {
