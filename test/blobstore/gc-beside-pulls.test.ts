@@ -11,7 +11,7 @@ import { scratch } from './fill.ts';
 
 const SECONDS = Number(process.env.OCITOOL_GC_SECONDS ?? 20);
 /** Longer than a copy takes on a busy machine, shorter than layers lie unused. */
-const GRACE = 3000;
+const GRACE = 4000;
 const ROLES = ['copy', 'copy', 'copy', 'sweep', 'sweep'];
 
 it(`keeps every named image whole for ${SECONDS} s`, { timeout: (SECONDS + 60) * 1000 }, async () => {
