@@ -4,6 +4,7 @@ import { layerLimits } from '../layer/limits.ts';
 import { type ReadTreeResult, readTree } from '../rootfs/read-tree.ts';
 import type { Tree } from '../rootfs/tree.ts';
 import type { Client } from './client.ts';
+import { withIndexes } from './layer-indexes.ts';
 import { type LocalImage, openLayers, rememberLayers } from './open-layers.ts';
 
 /** An image with its merged tree. Close it. */
@@ -19,7 +20,8 @@ export interface OpenedTree {
 export async function openTree(client: Client, image: string): Promise<OpenedTree> {
   const opened = await openLayers(client, image);
   try {
-    const { tree, layers: stats } = await readTree(opened.layers, {
+    const layers = await withIndexes(client, opened);
+    const { tree, layers: stats } = await readTree(layers, {
       signal: client.signal,
       // Looking is quick and answers by itself: only what a person must know is told.
       onProgress: (event) => event.type === 'warning' && client.onProgress?.(event),
@@ -31,7 +33,7 @@ export async function openTree(client: Client, image: string): Promise<OpenedTre
       stats.reduce((all, layer) => all + layer[key], 0);
     checkImage({ bytes: sum('unpackedSize'), entries: sum('entries') }, layerLimits(client.limits));
     await rememberLayers(client, opened, stats);
-    return { image: opened, tree, stats, close: opened.close };
+    return { image: { ...opened, layers }, tree, stats, close: opened.close };
   } catch (error) {
     await opened.close();
     throw error;

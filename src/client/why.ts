@@ -3,6 +3,7 @@ import { layerHistory } from '../manifest/history.ts';
 import type { Digest } from '../reference/digest.ts';
 import { type TraceStep, tracePath } from '../rootfs/trace.ts';
 import type { Client } from './client.ts';
+import { withIndexes } from './layer-indexes.ts';
 import { openLayers, rememberLayers } from './open-layers.ts';
 
 /** One layer's part in a path's history. */
@@ -25,7 +26,7 @@ export interface WhyAnswer {
 export async function why(client: Client, image: string, path: string): Promise<WhyAnswer> {
   const opened = await openLayers(client, image);
   try {
-    const trace = await tracePath(opened.layers, path, {
+    const trace = await tracePath(await withIndexes(client, opened), path, {
       signal: client.signal,
       verifyBlob: opened.unverified,
       limits: client.limits,

@@ -18,6 +18,8 @@ export interface EntryLog {
   mtimes: Float64Array;
   mtimeNanos: Uint32Array;
   sizes: Float64Array;
+  /** Where each entry's first header begins in the inflated layer. Bytes. */
+  offsets: Float64Array;
   /** Clean paths, byte strings, joined by NUL. */
   paths: string;
   /** Targets of symlinks and hard links, as written, in order, joined by NUL. */
@@ -42,8 +44,11 @@ export const KINDS = [
 export const STAGED = { nowhere: 0, inPlace: 1, aside: 2 } as const;
 
 export interface EntryLogWriter {
-  /** Adds an entry under its clean path; returns its index. Throws LAYER_REFUSED for values no system can hold. */
-  append(entry: TarEntry, path: string): number;
+  /**
+   * Adds an entry that begins at `offset` under its clean path; returns its index. Throws LAYER_REFUSED for values no
+   * system can hold.
+   */
+  append(entry: TarEntry, path: string, offset: number): number;
   setStaged(index: number, where: number): void;
   finish(): EntryLog;
 }
@@ -70,6 +75,7 @@ export function createEntryLog(): EntryLogWriter {
     mtimes: new Float64Array(room),
     mtimeNanos: new Uint32Array(room),
     sizes: new Float64Array(room),
+    offsets: new Float64Array(room),
   };
   const resize = (size: number): void => {
     room = size;
@@ -81,9 +87,10 @@ export function createEntryLog(): EntryLogWriter {
     columns.mtimes = resized(columns.mtimes, new Float64Array(size));
     columns.mtimeNanos = resized(columns.mtimeNanos, new Uint32Array(size));
     columns.sizes = resized(columns.sizes, new Float64Array(size));
+    columns.offsets = resized(columns.offsets, new Float64Array(size));
   };
   return {
-    append(entry, path) {
+    append(entry, path, offset) {
       checkEntry(entry, path);
       if (count === room) resize(room * 2);
       columns.kinds[count] = KINDS.indexOf(entry.kind);
@@ -93,6 +100,7 @@ export function createEntryLog(): EntryLogWriter {
       columns.mtimes[count] = entry.mtime;
       columns.mtimeNanos[count] = entry.mtimeNanos;
       columns.sizes[count] = entry.size;
+      columns.offsets[count] = offset;
       paths.push(path);
       if (entry.kind === 'symlink' || entry.kind === 'hardlink') links.push(entry.link);
       else if (entry.kind === 'char' || entry.kind === 'block') devices.push(entry.major, entry.minor);
@@ -136,8 +144,8 @@ function refused(path: string, what: string): OciError {
 
 /** The buffers of a log that can move to another thread instead of being copied. */
 export function transferList(log: EntryLog): ArrayBuffer[] {
-  const { kinds, staged, modes, uids, gids, mtimes, mtimeNanos, sizes } = log;
-  return [kinds, staged, modes, uids, gids, mtimes, mtimeNanos, sizes].map(
+  const { kinds, staged, modes, uids, gids, mtimes, mtimeNanos, sizes, offsets } = log;
+  return [kinds, staged, modes, uids, gids, mtimes, mtimeNanos, sizes, offsets].map(
     ({ buffer }) => buffer as ArrayBuffer,
   );
 }

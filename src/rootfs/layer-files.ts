@@ -4,9 +4,8 @@ import { baseOf } from '../layer/entry-path.ts';
 import { whiteoutOf } from '../layer/whiteout.ts';
 import { efficiencyOf } from './efficiency.ts';
 import { type EntryLog, KINDS } from './entry-log.ts';
-import { readLayers } from './layer-pool.ts';
 import type { LayerSource, LayerStats, ReadLayersOptions } from './layer-source.ts';
-import { mergeLayers } from './read-tree.ts';
+import { mergeLayers, readLogs } from './read-tree.ts';
 import { inodeOf, type Tree, type TreeNode, textOf } from './tree.ts';
 
 /** Regular files, and the bytes in them. */
@@ -44,7 +43,7 @@ export async function readLayerFiles(
   layers: readonly LayerSource[],
   options: ReadLayersOptions = {},
 ): Promise<LayerFilesReport> {
-  const results = await readLayers(layers, options, () => undefined);
+  const results = await readLogs(layers, options);
   const logs = results.map(({ log }) => log);
   const visible = visibleFiles(mergeLayers(layers, results), logs);
   const waste = new Map<string, FileSum>();

@@ -1,12 +1,14 @@
 // Reads the layers of an image in worker threads, each layer in one, the biggest first. Reading blocks, so a thread
 // per layer is what makes layers parallel; the pool is as wide as the machine. A worker without a layer helps the one
 // that has most left.
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { abortError, OciError, throwIfAborted } from '../errors.ts';
 import { imageCounters } from '../layer/image-share.ts';
 import { layerLimits } from '../layer/limits.ts';
 import { type Arrival, isArriving, isDropped } from '../place/arrival.ts';
+import { keepIndex } from './layer-index.ts';
 import type { LayerSource, ReadLayersOptions } from './layer-source.ts';
 import type { PoolMessage, WorkerMessage } from './layer-worker.ts';
 import type { LayerJob, LayerResult } from './read-layer.ts';
@@ -61,7 +63,16 @@ export async function readLayers(
       const read = (location: LayerJob['location'], onAdvance: (bytes: number) => void) =>
         readInWorker(
           worker,
-          { descriptor, location, diffId, limits, share: { counters, layer: index }, verifyBlob, stage },
+          {
+            descriptor,
+            location,
+            diffId,
+            limits,
+            share: { counters, layer: index },
+            verifyBlob,
+            stage,
+            wantIndex: isIndexWanted(layer, stage),
+          },
           (bytes) => {
             if (stage !== undefined) left.set(worker, sizeOf(layers, index) - bytes);
             onAdvance(bytes);
@@ -74,7 +85,8 @@ export async function readLayers(
           : await readArriving(layer.arrival, read, onAdvance, () => dropStage(stage));
       if (result.warning !== undefined) onProgress?.({ type: 'warning', message: result.warning });
       onProgress?.({ type: 'unpacked', digest, entries: result.stats.entries });
-      results[index] = result;
+      if (layer.index !== undefined && result.index !== undefined) keepIndex(layer.index, result.index);
+      results[index] = { ...result, index: undefined };
     }
     for (let busiest = busiestOf(left); busiest !== undefined; busiest = busiestOf(left)) {
       const { port1, port2 } = new MessageChannel();
@@ -123,6 +135,11 @@ async function readArriving(
     }
     undo();
   }
+}
+
+/** Who only looks would have taken the index that is there, were it any good. */
+function isIndexWanted({ index }: LayerSource, stage: string | undefined): boolean {
+  return index !== undefined && (stage === undefined || !existsSync(index.path));
 }
 
 function dropStage(stage: string | undefined): void {

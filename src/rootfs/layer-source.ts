@@ -7,6 +7,7 @@ import type { Arrival } from '../place/arrival.ts';
 import type { BlobLocation } from '../place/place.ts';
 import type { LongOptions } from '../place/progress.ts';
 import type { Digest } from '../reference/digest.ts';
+import type { IndexFile } from './layer-index.ts';
 
 /** One layer of a stack, lowest first in every list. */
 export interface LayerSource {
@@ -17,6 +18,8 @@ export interface LayerSource {
   arrival?: Arrival | undefined;
   /** What the image's config says the inflated bytes hash to; checked when given. */
   diffId?: Digest | undefined;
+  /** Where what was found out about it is kept; nothing is kept without. */
+  index?: IndexFile | undefined;
 }
 
 /** What reading a layer to its end told. */

@@ -26,12 +26,18 @@ if (port !== null) {
   const tell = (message: WorkerMessage, transfer: ArrayBuffer[] = []): void =>
     port.postMessage(message, transfer);
   // Reading blocks the event loop: what comes meanwhile is fetched by hand. It can only be helpers.
-  const nextHelper = (): MessagePort | undefined => receiveMessageOnPort(port)?.message.port;
+  const nextHelper = (): MessagePort | undefined => {
+    const got = receiveMessageOnPort(port) as
+      | { message: Extract<PoolMessage, { type: 'helper' }> }
+      | undefined;
+    return got?.message.port;
+  };
 
   const read = (job: LayerJob): void => {
     try {
       const result = readLayer(job, (bytes) => tell({ type: 'advanced', bytes }), nextHelper);
-      tell({ type: 'done', result }, transferList(result.log));
+      const index = result.index === undefined ? [] : [result.index.buffer as ArrayBuffer];
+      tell({ type: 'done', result }, [...transferList(result.log), ...index]);
     } catch (error) {
       // Anything but an expected failure is a defect: it goes to the pool as the thread's own error.
       if (!(error instanceof OciError)) throw error;

@@ -15,6 +15,8 @@ import { createVerifier } from '../place/verify.ts';
 import { algorithmOf, createDigester, type Digest } from '../reference/digest.ts';
 import { createEntryLog, type EntryLog } from './entry-log.ts';
 import type { NextHelper } from './hand-out.ts';
+import { createCheckpointList } from './layer-index-checkpoints.ts';
+import { encodeLayerIndex } from './layer-index-format.ts';
 import type { LayerStats } from './layer-source.ts';
 import { createStage } from './stage-files.ts';
 
@@ -29,6 +31,8 @@ export interface LayerJob {
   verifyBlob: boolean;
   /** The folder, not yet there, to write files into; undefined to write nothing. */
   stage: string | undefined;
+  /** Whether to make an index. Default false. */
+  wantIndex?: boolean | undefined;
 }
 
 export interface LayerResult {
@@ -40,6 +44,8 @@ export interface LayerResult {
   ownersLost: number;
   /** Something odd that was let pass, one line. */
   warning: string | undefined;
+  /** The bytes of the layer's index; undefined when nobody wants it, or the layer is odd. */
+  index: Uint8Array | undefined;
 }
 
 /**
@@ -56,7 +62,9 @@ export function readLayer(
   const digester = createDigester(diffId === undefined ? 'sha256' : algorithmOf(diffId));
   const log = createEntryLog();
   const stage = job.stage === undefined ? undefined : createStage(job.stage, log.setStaged, nextHelper);
+  const checkpoints = createCheckpointList();
   const slabs = inflate(openBytes(job.location), {
+    onCheckpoint: job.wantIndex ? checkpoints.add : undefined,
     onInput: verifier?.update,
     takeSlab: stage?.takeSlab,
     digested: diffId !== undefined,
@@ -79,14 +87,14 @@ export function readLayer(
       return slab;
     };
 
-    const use = openShare(job.share, limits);
+    const tellShare = openShare(job.share, limits);
     const tar = readTar(nextSlab, limits);
-    const tellUse = (): void => use(Math.max(unpackedSize, tar.fileBytes), tar.headers);
+    const tellUse = (): void => tellShare(Math.max(unpackedSize, tar.fileBytes), tar.headers);
     let entries = 0;
     let files = 0;
     for (let entry = tar.next(); entry !== undefined; entry = tar.next()) {
       const path = cleanPath(entry.path);
-      const index = log.append(entry, path);
+      const index = log.append(entry, path, tar.entryOffset);
       entries++;
       if (entry.kind !== 'file' && entry.kind !== 'directory') continue;
       if (whiteoutOf(baseOf(path)) !== undefined) continue;
@@ -100,7 +108,9 @@ export function readLayer(
     stage?.finish();
     verifier?.end();
     const actual = digester.digest();
-    return {
+    const warning =
+      diffId === undefined || diffId === actual ? undefined : mismatch(job, diffId, actual, slabs);
+    const result: Pick<LayerResult, 'log' | 'stats'> = {
       log: log.finish(),
       stats: {
         digest: descriptor.digest,
@@ -110,9 +120,17 @@ export function readLayer(
         entries,
         files,
       },
+    };
+    const use = { headers: tar.headers, fileBytes: tar.fileBytes, headerBytes: limits.headerBytes };
+    return {
+      ...result,
       stagedDirectories: stage?.directories() ?? '',
       ownersLost: stage?.ownersLost() ?? 0,
-      warning: diffId === undefined || diffId === actual ? undefined : mismatch(job, diffId, actual, slabs),
+      warning,
+      index:
+        job.wantIndex && warning === undefined
+          ? encodeLayerIndex({ ...result, use, checkpoints: checkpoints.list() })
+          : undefined,
     };
   } finally {
     slabs.close();

@@ -1,5 +1,8 @@
-// The merged tree of a stack of layers, from their headers alone.
+// The merged tree of a stack of layers, from their indexes or else their headers.
 import { OciError } from '../errors.ts';
+import { checkImage } from '../layer/image-share.ts';
+import { layerLimits } from '../layer/limits.ts';
+import { type LayerIndex, usableIndex } from './layer-index.ts';
 import { readLayers } from './layer-pool.ts';
 import type { LayerSource, LayerStats, ReadLayersOptions } from './layer-source.ts';
 import { applyLayer } from './merge.ts';
@@ -13,7 +16,8 @@ export interface ReadTreeResult {
 }
 
 /**
- * The merged tree of `layers` (lowest first). Reads every layer to its end, checking diff IDs, but writes nothing.
+ * The merged tree of `layers` (lowest first), from their indexes; a layer without one is read to its end, its diff ID
+ * checked, and has one then.
  *
  * Throws LAYER_INVALID, LAYER_REFUSED, LIMIT_EXCEEDED, DIFF_ID_MISMATCH, ABORTED; with `verifyBlob` also
  * DIGEST_MISMATCH and SIZE_MISMATCH.
@@ -22,8 +26,31 @@ export async function readTree(
   layers: readonly LayerSource[],
   options: ReadLayersOptions = {},
 ): Promise<ReadTreeResult> {
-  const results = await readLayers(layers, options, () => undefined);
+  const results = await readLogs(layers, options);
   return { tree: mergeLayers(layers, results), layers: results.map(({ stats }) => stats) };
+}
+
+/** The entries of a layer and what else is known of it. */
+export type LayerLog = Pick<LayerResult, 'log' | 'stats'>;
+
+/** The entries of every layer, in the order given. Throws as `readTree`. */
+export async function readLogs(
+  layers: readonly LayerSource[],
+  options: ReadLayersOptions = {},
+): Promise<LayerLog[]> {
+  const limits = layerLimits(options.limits);
+  const known = layers.map((layer) => usableIndex(layer, limits));
+  const unknown = layers.filter((_, i) => known[i] === undefined);
+  const read = unknown.length === 0 ? [] : await readLayers(unknown, options, () => undefined);
+  const logs = known.map((index) => index ?? (read.shift() as LayerResult));
+  if (unknown.length < layers.length) {
+    // What was read has kept the limits by itself; this is about all layers together.
+    const sum = (use: (index: LayerIndex | undefined, stats: LayerStats) => number): number =>
+      logs.reduce((all, { stats }, i) => all + use(known[i], stats), 0);
+    const bytes = sum((index, stats) => Math.max(stats.unpackedSize, index?.use.fileBytes ?? 0));
+    checkImage({ bytes, entries: sum((index, stats) => index?.use.headers ?? stats.entries) }, limits);
+  }
+  return logs;
 }
 
 /**
@@ -32,7 +59,7 @@ export async function readTree(
  */
 export function mergeLayers(
   layers: readonly LayerSource[],
-  results: readonly LayerResult[],
+  results: readonly Pick<LayerResult, 'log'>[],
   onLayer?: (tree: Tree, layer: number) => void,
 ): Tree {
   const tree = emptyTree();

@@ -1,9 +1,8 @@
 // Which layers made a path what it is: the tree is built layer by layer, and the path is looked at after each.
 import { isOciError, OciError } from '../errors.ts';
-import { readLayers } from './layer-pool.ts';
 import type { LayerSource, LayerStats, ReadLayersOptions } from './layer-source.ts';
 import { lookUp } from './look.ts';
-import { mergeLayers } from './read-tree.ts';
+import { mergeLayers, readLogs } from './read-tree.ts';
 import { inodeOf, type NodeKind, type Tree, type TreeNode, textOf } from './tree.ts';
 
 /** What one layer did to a path. */
@@ -35,7 +34,7 @@ export async function tracePath(
   path: string,
   options: ReadLayersOptions = {},
 ): Promise<Trace> {
-  const results = await readLayers(sources, options, () => undefined);
+  const results = await readLogs(sources, options);
   const steps: TraceStep[] = [];
   let before: Glimpse | undefined;
   let resolved = path;
