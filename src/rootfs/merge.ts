@@ -63,7 +63,6 @@ export function applyLayer(tree: Tree, log: EntryLog): void {
     const there = children.get(base);
     if (kind === 'hardlink') {
       const target = linkTarget(link, path);
-      if (there !== undefined && inodeOf(there) === target) continue;
       children.set(base, { ...target, layer, entry, origin: target, displaced });
     } else if (kind === 'directory' && there?.kind === 'directory') {
       describe(there, entry);

@@ -1,8 +1,10 @@
 // A directory on disk as plain data, to compare with what it should be.
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { xattrsOnDisk } from './xattrs-on-disk.ts';
 
 /** One name. Owners only when the test runs as root: nobody else can set them. */
 export interface Seen {
+  /** `file`, `directory`, `symlink`, `fifo`, or of a device `char` or `block` and its number as `stat` gives it. */
   kind: string;
   mode: number;
   /** Nanoseconds since 1970. */
@@ -12,6 +14,8 @@ export interface Seen {
   content: string;
   /** The names (sorted) of the inode. */
   names: string;
+  /** `NAME=HEX`, sorted. */
+  xattrs: string[];
 }
 
 /** Every name below `top` (not `top` itself) by its path, a byte string. */
@@ -31,7 +35,7 @@ export function snapshot(top: string): Map<string, Seen> {
             ? 'file'
             : stat.isFIFO()
               ? 'fifo'
-              : `device ${stat.rdev}`;
+              : `${stat.isBlockDevice() ? 'block' : 'char'} ${stat.rdev}`;
       const content =
         kind === 'file'
           ? readFileSync(full).toString('latin1')
@@ -41,7 +45,15 @@ export function snapshot(top: string): Map<string, Seen> {
       if (kind !== 'directory') inodes.set(stat.ino, [...(inodes.get(stat.ino) ?? []), path]);
       const owner = process.geteuid?.() === 0 ? `${stat.uid}:${stat.gid}` : '';
       const mode = kind === 'symlink' ? 0 : Number(stat.mode & 0o7777n);
-      seen.set(path, { kind, mode, mtime: stat.mtimeNs, owner, content, names: '' });
+      seen.set(path, {
+        kind,
+        mode,
+        mtime: stat.mtimeNs,
+        owner,
+        content,
+        names: '',
+        xattrs: xattrsOnDisk(full),
+      });
       if (kind === 'directory') walk(`${path}/`);
     }
   };

@@ -4,13 +4,15 @@ import type { Seen } from './disk-snapshot.ts';
 import type { Member } from './tar-builder.ts';
 
 interface ModelNode {
-  kind: 'file' | 'directory' | 'symlink' | 'fifo';
+  kind: string;
   mode: number;
   uid: number;
   gid: number;
-  mtime: number;
+  /** Nanoseconds since 1970. */
+  mtime: bigint;
   /** A file's content or a symlink's target. */
   content: string;
+  xattrs: string[];
   /** The layer that put the name here. */
   layer: number;
   /** Same number, same inode. */
@@ -55,21 +57,20 @@ function put(model: Model, path: string, member: Member, layer: number, newInode
     const target =
       directory === undefined ? undefined : model.get(join(directory, link.split('/').pop() as string));
     if (target === undefined || target.kind === 'directory') throw new Error('link');
-    if (there !== undefined && there.inode === target.inode) return;
     erase(model, path);
     model.set(path, { ...target, layer });
     return;
   }
-  const kinds = { '5': 'directory', '2': 'symlink', '6': 'fifo' } as const;
-  const kind = kinds[member.type as keyof typeof kinds] ?? 'file';
+  const kind = kindOf(member);
   if (kind !== 'directory' || there?.kind !== 'directory') erase(model, path);
   model.set(path, {
     kind,
     mode: member.mode ?? 0o644,
     uid: member.uid ?? 0,
     gid: member.gid ?? 0,
-    mtime: member.mtime ?? 1_600_000_000,
-    content: kind === 'symlink' ? String(member.link) : String(member.content ?? ''),
+    mtime: mtimeOf(member),
+    content: kind === 'symlink' ? String(member.link) : kind === 'file' ? String(member.content ?? '') : '',
+    xattrs: xattrsOf(member),
     layer,
     inode: newInode(),
   });
@@ -77,8 +78,29 @@ function put(model: Model, path: string, member: Member, layer: number, newInode
 
 /** A directory nobody declared. */
 function implicit(member: Member, layer: number): ModelNode {
-  const mtime = member.mtime ?? 1_600_000_000;
-  return { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime, content: '', layer, inode: 0 };
+  const mtime = mtimeOf(member);
+  return { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime, content: '', xattrs: [], layer, inode: 0 };
+}
+
+function kindOf({ type, major = 0, minor = 0 }: Member): string {
+  // As glibc's makedev(3) for numbers this small.
+  const number = major * 256 + minor;
+  if (type === '3') return `char ${number}`;
+  if (type === '4') return `block ${number}`;
+  return type === '5' ? 'directory' : type === '2' ? 'symlink' : type === '6' ? 'fifo' : 'file';
+}
+
+function mtimeOf({ mtime = 1_600_000_000, pax }: Member): bigint {
+  const [seconds = '', fraction = ''] = String(pax?.mtime ?? mtime).split('.');
+  return BigInt(seconds) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'));
+}
+
+function xattrsOf({ pax = {} }: Member): string[] {
+  const prefix = 'SCHILY.xattr.';
+  return Object.entries(pax)
+    .filter(([key]) => key.startsWith(prefix))
+    .map(([key, value]) => `${key.slice(prefix.length)}=${Buffer.from(value).toString('hex')}`)
+    .sort();
 }
 
 /** The real path of a directory, symlinks followed inside the root; missing ones are made when `implied` is given. */
@@ -120,7 +142,7 @@ function wipe(model: Model, path: string, layer: number, itself: boolean): void 
     const node = model.get(name) as ModelNode;
     if (node.layer === layer) continue;
     if (node.kind === 'directory' && kept.some((other) => other.startsWith(`${name}/`))) {
-      model.set(name, { ...node, mode: 0o755, uid: 0, gid: 0, layer });
+      model.set(name, { ...node, mode: 0o755, uid: 0, gid: 0, xattrs: [], layer });
     } else model.delete(name);
   }
 }
@@ -150,17 +172,18 @@ function seenOf(model: Model): Map<string, Seen> {
   const paths = [...model.keys()];
   return new Map(
     [...model].map(([path, node]): [string, Seen] => {
-      const { kind, mtime, content, inode } = node;
+      const { kind, mtime, content, inode, xattrs } = node;
       const names = paths.filter((other) => model.get(other)?.inode === inode).sort();
       return [
         path,
         {
           kind,
           mode: kind === 'symlink' ? 0 : node.mode,
-          mtime: BigInt(mtime) * 1_000_000_000n,
+          mtime,
           owner: process.geteuid?.() === 0 ? `${node.uid}:${node.gid}` : '',
           content,
           names: kind === 'directory' ? '' : names.join(' '),
+          xattrs,
         },
       ];
     }),
