@@ -27,9 +27,7 @@ if (port !== null) {
     port.postMessage(message, transfer);
   // Reading blocks the event loop: what comes meanwhile is fetched by hand. It can only be helpers.
   const nextHelper = (): MessagePort | undefined => {
-    const got = receiveMessageOnPort(port) as
-      | { message: Extract<PoolMessage, { type: 'helper' }> }
-      | undefined;
+    const got: { message: Extract<PoolMessage, { type: 'helper' }> } | undefined = receiveMessageOnPort(port);
     return got?.message.port;
   };
 
