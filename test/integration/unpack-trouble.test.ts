@@ -70,33 +70,41 @@ describe('a layer with wrong bytes', () => {
     ['gzip', (tar: Buffer) => gzipSync(tar)],
     ['zstd', (tar: Buffer) => zstdCompressSync(tar)],
     ['no compression', (tar: Buffer) => tar],
-  ])('in %s, changed or cut anywhere, leaves nothing', async (_, compress) => {
-    const [tar] = tars() as [Buffer];
-    const whole = compress(tar);
-    const root = join(places, 'rootfs');
-    for (let round = 0; round < 25; round++) {
-      const at = randomInt(whole.length);
-      const bad = round % 2 === 0 ? whole.subarray(0, at) : Buffer.from(whole);
-      if (round % 2 === 1) bad[at] = (bad[at] as number) ^ (1 << randomInt(8));
-      const [written] = writeLayers(work, [bad]);
-      const layer = { ...layerAt(written?.location.path ?? '', bad), diffId: digestOf(tar) };
-      // Some bytes of gzip and zstd say nothing about the content: the time in the header, a checksum nobody needs.
-      const outcome = await unpack([layer], root).then(
-        () => 'unpacked',
-        (error: unknown) => (isOciError(error) ? error.code : error),
-      );
-      expect(['unpacked', 'LAYER_INVALID', 'DIFF_ID_MISMATCH', 'LAYER_REFUSED', 'LIMIT_EXCEEDED']).toContain(
-        outcome,
-      );
-      expect(readdirSync(places), `byte ${at} of ${whole.length}, round ${round}`).toEqual(
-        outcome === 'unpacked' ? ['rootfs'] : [],
-      );
-      if (outcome === 'unpacked') {
-        expect(snapshot(root).size).toBeGreaterThan(300);
-        removeTree(root);
+  ])(
+    'in %s, changed or cut anywhere, leaves nothing',
+    async (_, compress) => {
+      const [tar] = tars() as [Buffer];
+      const whole = compress(tar);
+      const root = join(places, 'rootfs');
+      for (let round = 0; round < 16; round++) {
+        const at = randomInt(whole.length);
+        const bad = round % 2 === 0 ? whole.subarray(0, at) : Buffer.from(whole);
+        if (round % 2 === 1) bad[at] = (bad[at] as number) ^ (1 << randomInt(8));
+        const [written] = writeLayers(work, [bad]);
+        const layer = { ...layerAt(written?.location.path ?? '', bad), diffId: digestOf(tar) };
+        // Some bytes of gzip and zstd say nothing about the content: the time in the header, a checksum nobody needs.
+        const outcome = await unpack([layer], root).then(
+          () => 'unpacked',
+          (error: unknown) => (isOciError(error) ? error.code : error),
+        );
+        expect([
+          'unpacked',
+          'LAYER_INVALID',
+          'DIFF_ID_MISMATCH',
+          'LAYER_REFUSED',
+          'LIMIT_EXCEEDED',
+        ]).toContain(outcome);
+        expect(readdirSync(places), `byte ${at} of ${whole.length}, round ${round}`).toEqual(
+          outcome === 'unpacked' ? ['rootfs'] : [],
+        );
+        if (outcome === 'unpacked') {
+          expect(snapshot(root).size).toBeGreaterThan(300);
+          removeTree(root);
+        }
       }
-    }
-  });
+    },
+    120_000,
+  );
 });
 
 test.skipIf(process.geteuid?.() !== 0)('a disk that is full at any moment', async () => {
@@ -134,7 +142,7 @@ test('killed at any moment, from a registry and from the store', async () => {
     const duration = performance.now() - began;
     const whole = snapshot(root);
     removeTree(root);
-    for (let round = 0; round < 14; round++) {
+    for (let round = 0; round < 8; round++) {
       if (round % 2 === 0) rmSync(env.OCITOOL_STORE, { recursive: true, force: true });
       const running = startCli(['unpack', served.name, root], { env });
       // Not waiting for anything: the moment is any.
@@ -150,4 +158,4 @@ test('killed at any moment, from a registry and from the store', async () => {
   } finally {
     await served.close();
   }
-});
+}, 120_000);
