@@ -152,7 +152,7 @@ test('killed at any moment, from a registry and from the store', async () => {
       if (existsSync(root)) expect(snapshot(root)).toEqual(whole);
       removeTree(root);
       // Killed before that file is there, there is no store yet.
-      if (existsSync(join(env.OCITOOL_STORE, 'ocitool/v1'))) await cli(['check'], { env });
+      if (existsSync(join(env.OCITOOL_STORE, 'oci-layout'))) await cli(['check'], { env });
     }
     await cli(['unpack', served.name, root], { env });
     expect(snapshot(root)).toEqual(whole);
