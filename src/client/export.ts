@@ -1,5 +1,5 @@
 // Export: an image's root file system as one file, a tar or an image of a file system.
-import { createWriteStream, mkdtempSync, type Stats, statSync } from 'node:fs';
+import { createWriteStream, type Stats, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
@@ -9,7 +9,7 @@ import { createCompressor } from '../layer/compress.ts';
 import type { Digest } from '../reference/digest.ts';
 import { exportTree } from '../rootfs/export.ts';
 import { type FileSystemFormat, findMaker, makeImage } from '../rootfs/image-maker.ts';
-import { removeTree } from '../rootfs/staging.ts';
+import { makePrivateFolder, removeTree } from '../rootfs/staging.ts';
 import { unpack as unpackLayers } from '../rootfs/unpack.ts';
 import type { Client } from './client.ts';
 import { openLayers } from './open-layers.ts';
@@ -163,7 +163,7 @@ async function writeFileSystem(
   }
   const opened = await openLayers(client, image);
   // Beside the file: where there is room for one there is likely room for the other.
-  const folder = mkdtempSync(join(dirname(file), `.${basename(file).slice(0, 50)}.tree-`));
+  const folder = makePrivateFolder(dirname(file), basename(file), 'tree');
   try {
     const rootfs = join(folder, 'rootfs');
     const { tree, warnings } = await unpackLayers(opened.layers, rootfs, {

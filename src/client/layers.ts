@@ -5,7 +5,6 @@ import type { Digest } from '../reference/digest.ts';
 import { type FileSum, type LayerFiles, readLayerFiles, type WastedPath } from '../rootfs/layer-files.ts';
 import type { LayerStats } from '../rootfs/layer-source.ts';
 import type { Client } from './client.ts';
-import { withIndexes } from './layer-indexes.ts';
 import { type OpenedImage, openImage } from './open-image.ts';
 import { openLayers, rememberLayers } from './open-layers.ts';
 import { openTree } from './open-tree.ts';
@@ -111,14 +110,11 @@ async function read(client: Client, image: string, options: LayersOptions): Prom
 async function readFiles(client: Client, image: string): Promise<ReadImage> {
   const opened = await openLayers(client, image);
   try {
-    const { layers, efficiency, wasted, paths, stats } = await readLayerFiles(
-      await withIndexes(client, opened),
-      {
-        signal: client.signal,
-        verifyBlob: opened.unverified,
-        limits: client.limits,
-      },
-    );
+    const { layers, efficiency, wasted, paths, stats } = await readLayerFiles(opened.layers, {
+      signal: client.signal,
+      verifyBlob: opened.unverified,
+      limits: client.limits,
+    });
     await rememberLayers(client, opened, stats);
     return { opened, stats, files: layers, waste: { efficiency, ...wasted, paths } };
   } catch (error) {

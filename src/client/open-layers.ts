@@ -1,10 +1,12 @@
 // An image whose layers are files on this machine: from the store, from an archive as it lies, or
 // on their way from a registry into the store while they are read.
+import { layerIndexPath } from '../blobstore/layer-index-files.ts';
 import { OciError } from '../errors.ts';
 import { checkImage } from '../layer/image-share.ts';
 import { layerLimits } from '../layer/limits.ts';
 import { isLayerType } from '../manifest/media-types.ts';
 import { hasLocalBlobs } from '../place/place.ts';
+import { indexFile } from '../rootfs/layer-index.ts';
 import type { LayerSource, LayerStats } from '../rootfs/layer-source.ts';
 import { startCopy, withDocumentsKept } from './arriving.ts';
 import type { Client } from './client.ts';
@@ -37,7 +39,7 @@ export async function openLayers(client: Client, image: string): Promise<LocalIm
     checkImage({ bytes, entries: 0 }, layerLimits(client.limits));
     if (opened.from === 'registry') {
       const { layers, close } = await startCopy(client, opened);
-      return { ...opened, layers, close, unverified: false };
+      return { ...opened, layers: await withIndexes(client, layers), close, unverified: false };
     }
     if (!hasLocalBlobs(source)) throw new Error(`${opened.name}: a place with files was expected`);
     const layers = await Promise.all(
@@ -47,11 +49,23 @@ export async function openLayers(client: Client, image: string): Promise<LocalIm
         diffId: config.rootfs.diff_ids[i],
       })),
     );
-    return { ...opened, layers, unverified: opened.from === 'archive' };
+    // Nobody has checked an archive's blobs, so nothing is kept of them.
+    if (opened.from === 'archive') return { ...opened, layers, unverified: true };
+    return { ...opened, layers: await withIndexes(client, layers), unverified: false };
   } catch (error) {
     await opened.close();
     throw error;
   }
+}
+
+/** The layers with the indexes the store keeps of them, or will. */
+async function withIndexes(client: Client, layers: LayerSource[]): Promise<LayerSource[]> {
+  const { dir, readOnly } = await client.store();
+  if (readOnly) return layers;
+  return layers.map((layer) => {
+    const { digest } = layer.descriptor;
+    return { ...layer, index: indexFile(layerIndexPath(dir, digest), digest) };
+  });
 }
 
 /** Keeps what reading the layers told, so that `layers` can say it without reading them again. A convenience, never a failure. */

@@ -1,10 +1,7 @@
 // An image's files without unpacking it: the merged tree, and the layers its contents are read from.
-import { checkImage } from '../layer/image-share.ts';
-import { layerLimits } from '../layer/limits.ts';
 import { type ReadTreeResult, readTree } from '../rootfs/read-tree.ts';
 import type { Tree } from '../rootfs/tree.ts';
 import type { Client } from './client.ts';
-import { withIndexes } from './layer-indexes.ts';
 import { type LocalImage, openLayers, rememberLayers } from './open-layers.ts';
 
 /** An image with its merged tree. Close it. */
@@ -20,20 +17,15 @@ export interface OpenedTree {
 export async function openTree(client: Client, image: string): Promise<OpenedTree> {
   const opened = await openLayers(client, image);
   try {
-    const layers = await withIndexes(client, opened);
-    const { tree, layers: stats } = await readTree(layers, {
+    const { tree, layers: stats } = await readTree(opened.layers, {
       signal: client.signal,
       // Looking is quick and answers by itself: only what a person must know is told.
       onProgress: (event) => event.type === 'warning' && client.onProgress?.(event),
       verifyBlob: opened.unverified,
       limits: client.limits,
     });
-    // Also where a tree was told by something other than the layers.
-    const sum = (key: 'unpackedSize' | 'entries'): number =>
-      stats.reduce((all, layer) => all + layer[key], 0);
-    checkImage({ bytes: sum('unpackedSize'), entries: sum('entries') }, layerLimits(client.limits));
     await rememberLayers(client, opened, stats);
-    return { image: { ...opened, layers }, tree, stats, close: opened.close };
+    return { image: opened, tree, stats, close: opened.close };
   } catch (error) {
     await opened.close();
     throw error;

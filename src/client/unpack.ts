@@ -3,7 +3,6 @@ import type { Digest } from '../reference/digest.ts';
 import type { LayerStats } from '../rootfs/layer-source.ts';
 import { type UnpackOptions as EngineOptions, unpack as unpackLayers } from '../rootfs/unpack.ts';
 import type { Client } from './client.ts';
-import { withIndexes } from './layer-indexes.ts';
 import { openLayers, rememberLayers } from './open-layers.ts';
 
 /** Options of `unpack`. */
@@ -36,7 +35,7 @@ export async function unpack(
   const opened = await openLayers({ ...client, limits }, image);
   try {
     for (const { descriptor } of opened.layers) client.onProgress?.({ type: 'queued', descriptor });
-    const { layers, warnings } = await unpackLayers(await withIndexes(client, opened), destination, {
+    const { layers, warnings } = await unpackLayers(opened.layers, destination, {
       signal: client.signal,
       onProgress: client.onProgress,
       verifyBlob: opened.unverified,

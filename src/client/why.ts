@@ -3,7 +3,6 @@ import { layerHistory } from '../manifest/history.ts';
 import type { Digest } from '../reference/digest.ts';
 import { type TraceStep, tracePath } from '../rootfs/trace.ts';
 import type { Client } from './client.ts';
-import { withIndexes } from './layer-indexes.ts';
 import { openLayers, rememberLayers } from './open-layers.ts';
 
 /** One layer's part in a path's history. */
@@ -26,7 +25,7 @@ export interface WhyAnswer {
 export async function why(client: Client, image: string, path: string): Promise<WhyAnswer> {
   const opened = await openLayers(client, image);
   try {
-    const trace = await tracePath(await withIndexes(client, opened), path, {
+    const trace = await tracePath(opened.layers, path, {
       signal: client.signal,
       verifyBlob: opened.unverified,
       limits: client.limits,

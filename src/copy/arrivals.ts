@@ -37,13 +37,7 @@ export function watchArrivals(target: ImageTarget & LocalBlobs, wanted: readonly
   }
 
   return {
-    target: {
-      resolve: (name, options) => target.resolve(name, options),
-      fetch: (descriptor, options) => target.fetch(descriptor, options),
-      has: (descriptor) => target.has(descriptor),
-      tag: (descriptor, name) => target.tag(descriptor, name),
-      ingest,
-    },
+    target: { ...target, ingest },
     of: ({ digest }) => watched.get(digest) as Watched,
     fail(error) {
       for (const blob of watched.values()) blob.fail(error);

@@ -4,6 +4,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { abortError, throwIfAborted } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { hasNameCheck, type ImageSource, type ImageTarget } from '../place/place.ts';
+import { writeSmall } from '../place/write-small.ts';
 import type { Digest } from '../reference/digest.ts';
 import { formatReference, type Reference, withDigest } from '../reference/reference.ts';
 import { type BlobOptions, type BlobOutcome, copyBlob } from './copy-blob.ts';
@@ -139,17 +140,9 @@ async function findRoot(
 
 async function storeDocument(target: ImageTarget, document: GraphDocument): Promise<BlobOutcome> {
   const { descriptor, raw, held } = document;
-  const ingest = held ? undefined : await target.ingest(descriptor);
-  if (ingest === undefined) return { transferred: 0, reused: descriptor.size };
-  try {
-    if (ingest.offset > 0) await ingest.restart();
-    await ingest.write(raw);
-  } catch (error) {
-    await ingest.abort();
-    throw error;
-  }
-  await ingest.commit();
-  return { transferred: descriptor.size, reused: 0 };
+  const written = !held && (await writeSmall(target, descriptor, raw));
+  const { size } = descriptor;
+  return written ? { transferred: size, reused: 0 } : { transferred: 0, reused: size };
 }
 
 /**

@@ -1,18 +1,9 @@
 // Where a copy out of an image goes, by the rules of `docker cp`, and how it gets there: it is built in a private folder
 // beside its place and appears whole. No directory is merged into, and nothing is replaced but, with `force`, one file.
-import {
-  chmodSync,
-  linkSync,
-  lstatSync,
-  mkdtempSync,
-  readdirSync,
-  realpathSync,
-  renameSync,
-  statSync,
-} from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { linkSync, lstatSync, readdirSync, realpathSync, renameSync, statSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
 import { fileError, OciError, systemCode } from '../errors.ts';
-import { removeTree } from './staging.ts';
+import { makePrivateFolder, removeTree } from './staging.ts';
 import { bytesOf, fsPath, textOf } from './tree.ts';
 
 /** What is copied. */
@@ -45,9 +36,7 @@ export function openCopyTarget(destination: string, copied: Copied, force: boole
     const path = placeOf(destination, copied);
     refuseOccupied(path, copied, force);
     const parent = textOf(path.slice(0, path.lastIndexOf('/'))) || '/';
-    const folder = mkdtempSync(join(parent, `.${textOf(copied.name).slice(0, 50)}.cp-`));
-    // Without a parent's setgid bit, which would change the group of everything inside.
-    chmodSync(folder, 0o700);
+    const folder = makePrivateFolder(parent, textOf(copied.name), 'cp');
     const staged = `${bytesOf(folder)}/copy`;
     return {
       path,

@@ -40,9 +40,7 @@ export function openStaging(destination: string, force: boolean): Staging {
   let folder: string;
   try {
     firstMade = mkdirSync(dirname(target), { recursive: true });
-    folder = mkdtempSync(join(dirname(target), `.${basename(target).slice(0, 50)}.unpack-`));
-    // Without a parent's setgid bit, which would change the group of everything inside.
-    chmodSync(folder, 0o700);
+    folder = makePrivateFolder(dirname(target), basename(target), 'unpack');
   } catch (error) {
     if (firstMade !== undefined) rmSync(firstMade, { recursive: true, force: true });
     throw fileError(error, destination);
@@ -144,6 +142,14 @@ function replace(rootfs: string, target: string, aside: string): void {
     renameSync(aside, target);
     throw error;
   }
+}
+
+/** A fresh folder in `parent`, open to nobody else, to build `name` in. Throws as `fs` does. */
+export function makePrivateFolder(parent: string, name: string, use: string): string {
+  const folder = mkdtempSync(join(parent, `.${name.slice(0, 50)}.${use}-`));
+  // Without a parent's setgid bit, which would change the group of everything inside.
+  chmodSync(folder, 0o700);
+  return folder;
 }
 
 /** Removes a folder whatever the modes inside it: an image's read-only directories stop a user, though not root. */

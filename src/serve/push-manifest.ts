@@ -10,6 +10,7 @@ import { isRecord, parseJson } from '../json.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { MANIFEST_LIMIT } from '../manifest/limits.ts';
 import { isForeignLayerType, isIndexType, isManifestType, mediaTypeOf } from '../manifest/media-types.ts';
+import { writeSmall } from '../place/write-small.ts';
 import { algorithmOf, type Digest, digestOf, isDigest } from '../reference/digest.ts';
 import { Refusal } from './answer.ts';
 
@@ -39,7 +40,7 @@ export async function receiveManifest(
   }
   const mediaType = mediaTypeIn(request, document);
   checkParts(store, document);
-  await keepBytes(store, { mediaType, digest, size: raw.length }, raw);
+  await writeSmall(store, { mediaType, digest, size: raw.length }, raw);
   const { artifactType, annotations } = json;
   const shown = typeof artifactType === 'string' && artifactType !== '' ? artifactType : configType(document);
   return {
@@ -97,19 +98,6 @@ function checkParts(store: BlobStore, document: StoredDocument): void {
   if (missing !== undefined) {
     throw new Refusal(404, 'MANIFEST_BLOB_UNKNOWN', `${missing.digest} was not pushed, or has another size`);
   }
-}
-
-async function keepBytes(store: BlobStore, descriptor: Descriptor, raw: Buffer): Promise<void> {
-  const ingest = await store.ingest(descriptor);
-  if (ingest === undefined) return;
-  try {
-    if (ingest.offset > 0) await ingest.restart();
-    await ingest.write(raw);
-  } catch (error) {
-    await ingest.abort();
-    throw error;
-  }
-  await ingest.commit();
 }
 
 function configType(document: StoredDocument): string | undefined {

@@ -8,6 +8,7 @@ import { isOciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { OCI_INDEX } from '../manifest/media-types.ts';
 import { type Digest, isDigest } from '../reference/digest.ts';
+import { isTag } from '../reference/grammar.ts';
 import { type Answer, errorAnswer, jsonAnswer, Refusal } from './answer.ts';
 import { REPOSITORY, type Tags, watchCatalog } from './catalog.ts';
 import { answerContent } from './content.ts';
@@ -17,7 +18,6 @@ import { createWrites } from './writes.ts';
 
 const ROUTE =
   /^\/v2\/(?<name>.+)\/(?:(?<list>tags\/list)|blobs\/uploads\/(?<upload>[^/]*)|(?<kind>manifests|blobs|referrers)\/(?<reference>[^/]+))$/;
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /** A request's way through the router. */
 interface Asked {
@@ -153,7 +153,7 @@ export function createRouter(store: BlobStore, options: { readOnly?: boolean | u
     tags: Tags | undefined,
     reference: string,
   ): Promise<Descriptor | undefined> {
-    if (!isDigest(reference)) return TAG.test(reference) ? tags?.get(reference) : undefined;
+    if (!isDigest(reference)) return isTag(reference) ? tags?.get(reference) : undefined;
     for (const descriptor of tags?.values() ?? []) if (descriptor.digest === reference) return descriptor;
     return isRemoved(paths, storeRepository(name), reference) ? undefined : byDigest(store, reference);
   }

@@ -6,6 +6,7 @@ import { blobPath, storePaths } from '../blobstore/paths.ts';
 import { isRemoved, recordRemoved, recordRestored } from '../blobstore/served.ts';
 import type { BlobStore } from '../blobstore/store.ts';
 import { type Digest, isDigest } from '../reference/digest.ts';
+import { isTag } from '../reference/grammar.ts';
 import { formatReference } from '../reference/reference.ts';
 import { type Answer, emptyAnswer, Refusal } from './answer.ts';
 import type { Tags } from './catalog.ts';
@@ -15,7 +16,6 @@ import { createUploads, type Uploads } from './uploads.ts';
 
 /** Tags that one request may set. */
 const MOST_TAGS = 100;
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 export interface Writes {
   /** POST of an upload, which may be a mount instead. */
@@ -69,7 +69,7 @@ export function createWrites(store: BlobStore): Writes {
     },
     async putManifest(name, reference, query, request) {
       const tags = isDigest(reference) ? query.getAll('tag') : [reference];
-      if (tags.length > MOST_TAGS || !tags.every((tag) => TAG.test(tag))) {
+      if (tags.length > MOST_TAGS || !tags.every(isTag)) {
         throw new Refusal(
           400,
           reference.includes(':') ? 'DIGEST_INVALID' : 'MANIFEST_INVALID',
@@ -103,7 +103,7 @@ export function createWrites(store: BlobStore): Writes {
         `no manifest ${reference.slice(0, 150)} in this repository`,
       );
       if (!isDigest(reference)) {
-        if (!TAG.test(reference) || !(await untag(name, reference))) throw gone;
+        if (!isTag(reference) || !(await untag(name, reference))) throw gone;
         return emptyAnswer(202);
       }
       if (!exists) throw gone;
