@@ -69,8 +69,6 @@ export function createCheckpointFinder(found: (checkpoint: Checkpoint) => void):
 
   /** True when the stream that begins at this bit gives what the slab holds. */
   function fits({ sample, window }: Candidate, bit: number, expected: Buffer): boolean {
-    // The bit says that this is the last block: a wrong guess at a stored block looks right until that ends.
-    if ((((bit === 0 ? sample[1] : sample[0]) as number) >> bit) & 1) return false;
     trial ??= inflateSteps();
     const input =
       bit === 0
@@ -119,19 +117,37 @@ export function createCheckpointFinder(found: (checkpoint: Checkpoint) => void):
       pending = undefined;
       const expected = slab.subarray(candidate.start, end);
       if (expected.length < ENOUGH) return;
-      for (let bit = 0; bit < 8; bit++) {
-        if (!fits(candidate, bit, expected)) continue;
-        last = candidate.output;
-        const { output, input } = candidate;
-        const window = zstdCompressSync(candidate.window, {
-          params: { [constants.ZSTD_c_compressionLevel]: 1 },
-        });
-        found({ output, input: bit === 0 ? input : input - 1, bit, window });
-        return;
-      }
+      const meant = theOnlyBit(candidate, (bit) => fits(candidate, bit, expected));
+      if (meant === undefined) return;
+      last = candidate.output;
+      const { output, input } = candidate;
+      const window = zstdCompressSync(candidate.window, {
+        params: { [constants.ZSTD_c_compressionLevel]: 1 },
+      });
+      found({ output, input: meant === 0 ? input : input - 1, bit: meant, window });
     },
     close: () => trial?.close(),
   };
+}
+
+/**
+ * The bit at which a block can begin, if there is one meaning of it only: equal output is no proof, and whoever made
+ * the layer may want two. The last block of a stream is none to go on from; that it could be one counts as a meaning.
+ */
+function theOnlyBit({ sample }: Candidate, fits: (bit: number) => boolean): number | undefined {
+  const bits = sample.readUIntLE(0, 3);
+  const meanings = new Map<string, { bit: number; isLast: boolean }>();
+  for (let bit = 0; bit < 8; bit++) {
+    if (!fits(bit)) continue;
+    const at = bit === 0 ? 8 : bit;
+    const isLast = ((bits >> at) & 1) === 1;
+    const isStored = ((bits >> (at + 1)) & 3) === 0;
+    // What lies between a stored block's first bits and its length, in the next whole byte, is not looked at.
+    const meaning = isStored ? `stored ${isLast} ${Math.ceil((at + 3) / 8)}` : `codes ${at}`;
+    if (!meanings.has(meaning)) meanings.set(meaning, { bit, isLast });
+  }
+  const [only, another] = meanings.values();
+  return only === undefined || another !== undefined || only.isLast ? undefined : only.bit;
 }
 
 /** The inflated bytes before a checkpoint. Throws LAYER_INVALID when they are damaged. */

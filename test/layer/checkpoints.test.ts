@@ -3,7 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { constants, deflateRawSync, gzipSync, inflateRawSync, zstdCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { type Checkpoint, EVERY, FRESH, resumePrefix } from '../../src/layer/checkpoints.ts';
+import {
+  type Checkpoint,
+  createCheckpointFinder,
+  EVERY,
+  FRESH,
+  resumePrefix,
+} from '../../src/layer/checkpoints.ts';
 import { inflate, type SlabReader } from '../../src/layer/inflate.ts';
 import { bytesSource } from '../support/bytes-source.ts';
 import { hasTools } from '../support/tools.ts';
@@ -100,6 +106,28 @@ test.skipIf(!hasTools('pigz'))('pigz', () => {
   const bytes = content(SIZE);
   const blob = execFileSync('pigz', ['-c', '-p', '2'], { input: bytes, maxBuffer: 2 * SIZE });
   expect(expectResumable(blob, bytes, 'gzip').length).toBeGreaterThanOrEqual(3);
+});
+
+test('a place where two bits could be meant is passed over', () => {
+  const before = randomBytes(64 * 1024);
+  const stored = randomBytes(40_000);
+  const header = Buffer.alloc(4);
+  header.writeUInt16LE(stored.length, 0);
+  header.writeUInt16LE(~stored.length & 0xffff, 2);
+  const slab = Buffer.concat([before, stored, Buffer.alloc(1000)]);
+  const bitsFoundAfter = (lastByte: number): number[] => {
+    const bits: number[] = [];
+    const finder = createCheckpointFinder(({ bit }) => bits.push(bit));
+    const input = Buffer.concat([Buffer.from([lastByte]), header, stored]);
+    finder.block(input, 1, input.length, 1, slab, before.length, EVERY);
+    finder.settle(slab, before.length + stored.length);
+    finder.close();
+    return bits;
+  };
+  // A stored block that begins at any bit from 1 to 5: all of them mean the same.
+  expect(bitsFoundAfter(0)).toEqual([1]);
+  // At bit 1 the same block, but the last one: who goes on from there stops too early.
+  expect(bitsFoundAfter(0b10)).toEqual([]);
 });
 
 test('the made-up beginning gives the window and leaves the inflater at the bit asked for', () => {
