@@ -14,6 +14,9 @@ export type ErrorCode =
   | 'BLOB_NOT_FOUND'
   | 'PLATFORM_NOT_FOUND'
   | 'PATH_NOT_FOUND'
+  | 'CONTAINER_NOT_FOUND'
+  | 'NETWORK_NOT_FOUND'
+  | 'USER_NOT_FOUND'
   // not allowed (exit 4)
   | 'UNAUTHORIZED'
   | 'DENIED'
@@ -37,12 +40,19 @@ export type ErrorCode =
   | 'ARCHIVE_INVALID'
   // everything else (exit 1)
   | 'UNSUPPORTED'
+  | 'NAME_TAKEN'
+  | 'PORT_TAKEN'
+  | 'NOT_RUNNING'
   | 'STORE_VERSION'
   | 'STORE_INVALID'
   | 'DISK_FULL'
   | 'DESTINATION_NOT_EMPTY'
   | 'CREDENTIALS'
   | 'IO'
+  // of `run` and `exec` (exit 125, 126, 127)
+  | 'RUNTIME_FAILED'
+  | 'COMMAND_NOT_EXECUTABLE'
+  | 'COMMAND_NOT_FOUND'
   // the caller's signal fired (exit 130)
   | 'ABORTED';
 

@@ -12,6 +12,10 @@ export const EXIT = {
   denied: 4,
   network: 5,
   integrity: 6,
+  /** `run` and `exec`: ours, not the container's; then as a shell has them. */
+  runtime: 125,
+  notExecutable: 126,
+  commandNotFound: 127,
   interrupted: 130,
 } as const;
 
@@ -24,6 +28,9 @@ const EXIT_BY_CODE = {
   BLOB_NOT_FOUND: EXIT.notFound,
   PLATFORM_NOT_FOUND: EXIT.notFound,
   PATH_NOT_FOUND: EXIT.notFound,
+  CONTAINER_NOT_FOUND: EXIT.notFound,
+  NETWORK_NOT_FOUND: EXIT.notFound,
+  USER_NOT_FOUND: EXIT.notFound,
   UNAUTHORIZED: EXIT.denied,
   DENIED: EXIT.denied,
   PERMISSION: EXIT.denied,
@@ -43,12 +50,18 @@ const EXIT_BY_CODE = {
   LIMIT_EXCEEDED: EXIT.integrity,
   ARCHIVE_INVALID: EXIT.integrity,
   UNSUPPORTED: EXIT.failed,
+  NAME_TAKEN: EXIT.failed,
+  PORT_TAKEN: EXIT.failed,
+  NOT_RUNNING: EXIT.failed,
   STORE_VERSION: EXIT.failed,
   STORE_INVALID: EXIT.failed,
   DISK_FULL: EXIT.failed,
   DESTINATION_NOT_EMPTY: EXIT.failed,
   CREDENTIALS: EXIT.denied,
   IO: EXIT.failed,
+  RUNTIME_FAILED: EXIT.runtime,
+  COMMAND_NOT_EXECUTABLE: EXIT.notExecutable,
+  COMMAND_NOT_FOUND: EXIT.commandNotFound,
   ABORTED: EXIT.interrupted,
 } satisfies Record<ErrorCode, number>;
 

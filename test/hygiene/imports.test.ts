@@ -9,6 +9,7 @@ const RANKS = [
   ['place'],
   ['registry', 'blobstore', 'archive', 'layer'],
   ['copy', 'rootfs', 'serve'],
+  ['runner'],
   ['client'],
   ['ui'],
   ['index.ts', 'cli'],
