@@ -8,23 +8,24 @@ const DISCARD_BYTES = 64 * 1024;
 const DISCARD_MS = 3000;
 
 /** All bytes of the body. Throws REGISTRY_ERROR beyond `limit` bytes, NETWORK or TIMEOUT when it breaks off. */
-export async function readBytes(response: HttpResponse, limit: number, what: string): Promise<Buffer> {
+export function readBytes({ body, url }: HttpResponse, limit: number, what: string): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let size = 0;
-  try {
-    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+  body.pour({
+    data(chunk) {
       size += chunk.length;
-      if (size > limit) {
-        throw new OciError('REGISTRY_ERROR', `${what}: ${response.url.host} sent more than ${limit} bytes`);
+      if (size <= limit) {
+        chunks.push(Buffer.from(chunk));
+        return;
       }
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    throw networkError(error, response.url.host, what);
-  } finally {
-    response.body.destroy();
-  }
-  return Buffer.concat(chunks);
+      body.destroy();
+      reject(new OciError('REGISTRY_ERROR', `${what}: ${url.host} sent more than ${limit} bytes`));
+    },
+    end: () => resolve(Buffer.concat(chunks)),
+    error: (error) => reject(networkError(error, url.host, what)),
+  });
+  return promise;
 }
 
 /** The body as text. Throws as `readBytes` does. */
@@ -33,6 +34,25 @@ export async function readText(response: HttpResponse, limit: number, what: stri
 }
 
 /** Lets go of a body nobody reads. A short one is read to its end, so that its connection can be used again. */
-export async function discard(response: HttpResponse): Promise<void> {
-  await response.body.dump({ limit: DISCARD_BYTES, signal: AbortSignal.timeout(DISCARD_MS) }).catch(() => {});
+export function discard({ body }: HttpResponse): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let size = 0;
+  function giveUp(): void {
+    body.destroy();
+    over();
+  }
+  function over(): void {
+    clearTimeout(timer);
+    resolve();
+  }
+  const timer = setTimeout(giveUp, DISCARD_MS);
+  body.pour({
+    data(chunk) {
+      size += chunk.length;
+      if (size > DISCARD_BYTES) giveUp();
+    },
+    end: over,
+    error: over,
+  });
+  return promise;
 }

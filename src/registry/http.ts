@@ -1,6 +1,6 @@
 // What the parts of this folder hand each other: requests, answers, and who adds the Authorization header.
 import type { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
+import type { ReceivedBody } from './receive.ts';
 
 /** A request for a registry or a token server. */
 export interface HttpRequest {
@@ -18,11 +18,11 @@ export interface HttpRequest {
   onBehalfOf?: URL | undefined;
 }
 
-/** An answer. The body must be read, dumped or destroyed. */
+/** An answer. The body must be poured or destroyed. */
 export interface HttpResponse {
   status: number;
   headers: ResponseHeaders;
-  body: Dispatcher.ResponseData['body'];
+  body: ReceivedBody;
   /** Where it came from, after redirects. */
   url: URL;
 }

@@ -62,35 +62,36 @@ export function resumingBody(first: OpenedBody, options: ResumingBodyOptions): R
   function attach({ response, skip }: OpenedBody): void {
     body = response.body;
     const current = body;
-    const host = response.url.host;
+    const { host } = response.url;
     let unwanted = skip;
-    current.on('data', (received: Buffer) => {
-      let chunk = received;
-      if (done) return;
-      if (unwanted > 0) {
-        const cut = Math.min(unwanted, chunk.length);
-        unwanted -= cut;
-        if (cut === chunk.length) return;
-        chunk = chunk.subarray(cut);
-      }
-      held += chunk.length;
-      if (held > descriptor.size) {
-        stream.push(chunk.subarray(0, chunk.length - (held - descriptor.size) + 1));
-        finish();
-        current.destroy();
-      } else if (!stream.push(chunk)) {
-        current.pause();
-      }
+    current.pour({
+      data(lent) {
+        let chunk = lent;
+        if (unwanted > 0) {
+          const cut = Math.min(unwanted, chunk.length);
+          unwanted -= cut;
+          if (cut === chunk.length) return;
+          chunk = chunk.subarray(cut);
+        }
+        held += chunk.length;
+        const surplus = held - descriptor.size;
+        if (surplus > 0) {
+          stream.push(Buffer.from(chunk.subarray(0, chunk.length - surplus + 1)));
+          finish();
+          current.destroy();
+        } else if (!stream.push(Buffer.from(chunk))) {
+          current.pause();
+        }
+      },
+      end() {
+        over(
+          new OciError('NETWORK', `${what}: ${host}: ended after ${held} of ${descriptor.size} bytes`, {
+            hint: 'run the same command again: it goes on from where it stopped',
+          }),
+        );
+      },
+      error: (error) => over(networkError(error, host, what)),
     });
-    current.once('end', () => {
-      const short = new OciError(
-        'NETWORK',
-        `${what}: ${host}: ended after ${held} of ${descriptor.size} bytes`,
-        { hint: 'run the same command again: it goes on from where it stopped' },
-      );
-      over(short);
-    });
-    current.once('error', (error) => over(networkError(error, host, what)));
   }
 
   function finish(): void {

@@ -10,6 +10,7 @@ import { follow, isOneShot, plainHttpAllowed } from './follow.ts';
 import { type HttpRequest, type HttpResponse, header, headerValues, type ResponseHeaders } from './http.ts';
 import { isNoTlsServer, isUnreachable, networkError } from './network-error.ts';
 import { realmAllowed, realmRefused } from './realm.ts';
+import { receive } from './receive.ts';
 import {
   DEFAULT_RETRY,
   isRetriedStatus,
@@ -66,8 +67,6 @@ export interface Transport {
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
-/** Bytes a body may hold ahead of its reader: enough to keep the socket busy between two reads. */
-const BODY_BUFFER_BYTES = 1 << 20;
 
 /** A transport with its own connections; close it. */
 export function createTransport(options: TransportOptions = {}): Transport {
@@ -98,11 +97,8 @@ export function createTransport(options: TransportOptions = {}): Transport {
       });
     }
     try {
-      const {
-        statusCode,
-        headers: answer,
-        body,
-      } = await dispatchers.for(url, request).request({
+      const dispatcher = dispatchers.for(url, request);
+      const dispatched = {
         origin: url.origin,
         path: url.pathname + url.search,
         method: request.method,
@@ -113,13 +109,10 @@ export function createTransport(options: TransportOptions = {}): Transport {
           ...headers,
         },
         ...(request.body === undefined ? {} : { body: request.body }),
-        signal,
         headersTimeout: timeoutMs,
         bodyTimeout: timeoutMs,
-        highWaterMark: BODY_BUFFER_BYTES,
-      });
-      // A body destroyed unread reports an abort to whoever listens, and must find somebody; its readers hear it too.
-      body.on('error', () => {});
+      };
+      const { statusCode, headers: answer, body } = await receive(dispatcher, dispatched, signal);
       answered.add(url.host);
       tellWarnings(url, answer);
       return { status: statusCode, headers: answer, body, url };

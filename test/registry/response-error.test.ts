@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode, OciError } from '../../src/errors.ts';
 import type { HttpResponse } from '../../src/registry/http.ts';
@@ -6,8 +5,16 @@ import { explainBody, responseError } from '../../src/registry/response-error.ts
 import { corpusJson } from '../support/corpora.ts';
 
 function answer(status: number, body: string, headers: Record<string, string> = {}): HttpResponse {
-  const stream = Readable.from([Buffer.from(body)]) as HttpResponse['body'];
-  return { status, headers, body: stream, url: new URL('https://registry.example.com/v2/') };
+  const received: HttpResponse['body'] = {
+    pour(sink) {
+      sink.data(Buffer.from(body));
+      sink.end();
+    },
+    pause() {},
+    resume() {},
+    destroy() {},
+  };
+  return { status, headers, body: received, url: new URL('https://registry.example.com/v2/') };
 }
 
 function errorOf(response: HttpResponse, kind: 'manifest' | 'blob' | 'tags' = 'manifest'): Promise<OciError> {
