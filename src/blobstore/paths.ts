@@ -17,6 +17,13 @@ export interface StorePaths {
   uploads: string;
   layers: string;
   database: string;
+  /** Flattened root file systems that containers run on; `prepared` holds what is known of their images. */
+  trees: string;
+  prepared: string;
+  /** A folder for each container, and `names/`. */
+  containers: string;
+  /** Which OCI runtimes work on this machine. */
+  runtimes: string;
 }
 
 export function storePaths(root: string): StorePaths {
@@ -32,6 +39,10 @@ export function storePaths(root: string): StorePaths {
     uploads: join(own, 'uploads'),
     layers: join(own, 'layers'),
     database: join(own, 'store.db'),
+    trees: join(own, 'rootfs'),
+    prepared: join(own, 'rootfs', 'images'),
+    containers: join(own, 'containers'),
+    runtimes: join(own, 'runtimes.json'),
   };
 }
 

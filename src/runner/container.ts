@@ -24,6 +24,8 @@ export interface ContainerPaths {
   rootfs: string;
   /** Of the built-in driver or the OCI runtime. */
   driver: string;
+  /** Empty until the end; then how it ended. Whoever holds it open learns that although the folder is removed. */
+  exit: string;
 }
 
 export function containerPaths(containers: string, id: string): ContainerPaths {
@@ -42,6 +44,7 @@ export function containerPaths(containers: string, id: string): ContainerPaths {
     work: at('work'),
     rootfs: at('rootfs'),
     driver: at('driver'),
+    exit: at('exit'),
   };
 }
 
@@ -55,6 +58,22 @@ export interface ContainerRecord {
   created: string;
   image: { name: string; digest: string };
   request: RunRequest;
+  /** The flattened root file system it runs on: a name in the store's folder of trees. gc spares it. */
+  tree: string;
+  /** What `stop` sends first. */
+  stopSignal: string;
+  runtime: RuntimeChoice;
+  /** The cgroup's path below each hierarchy; absent without one. */
+  cgroup?: string;
+}
+
+/** The driver, as it is found again by another process. */
+export interface RuntimeChoice {
+  /** `builtin`, `crun`, `runc`, `youki`, or the file name of another OCI runtime. */
+  name: string;
+  /** Of an OCI runtime. */
+  path?: string;
+  missing: Protection[];
 }
 
 /** A process that cannot be mistaken for a later one with its pid: both are compared. */

@@ -23,6 +23,11 @@ export interface Launch {
   stdio: readonly [number, number, number];
   /** A normal user's container: this process is root of a user namespace only. */
   rootless: boolean;
+  /**
+   * Folders whose `cgroup.procs` takes the container's processes in, with their limits set already: made by the monitor
+   * for the built-in driver and removed by it. Empty where there are none, and for OCI runtimes, which make their own.
+   */
+  cgroups: readonly string[];
 }
 
 /** How a process ended. */
@@ -46,6 +51,8 @@ export interface ExecRequest {
   spec: RuntimeSpec;
   stdio: readonly [number, number, number];
   rootless: boolean;
+  /** As in `Launch`. */
+  cgroups: readonly string[];
 }
 
 export interface Driver {

@@ -1,0 +1,110 @@
+// Where cgroups are on this machine: version 1 has a hierarchy for each controller, version 2 one for all, and a
+// hybrid machine both. `/proc/self/cgroup` says which there are, `/proc/self/mountinfo` where.
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemCode } from '../errors.ts';
+import type { Resources } from './spec/runtime-spec.ts';
+
+export interface Hierarchy {
+  /** 2 for the unified one. */
+  version: 1 | 2;
+  /** Of version 1, `memory`, `cpu`, `name=systemd`. */
+  controllers: string[];
+  /** Where it is mounted. */
+  mount: string;
+}
+
+/** The hierarchies that are mounted here. */
+export function hierarchies(): Hierarchy[] {
+  const found: Hierarchy[] = [];
+  for (const line of read('/proc/self/mountinfo').split('\n')) {
+    const [left = '', right = ''] = line.split(' - ');
+    const mount = unescapeMount(left.split(' ')[4] ?? '');
+    const [type, , options = ''] = right.split(' ');
+    if (type === 'cgroup2') found.push({ version: 2, controllers: [], mount });
+    if (type === 'cgroup') found.push({ version: 1, controllers: controllersIn(options), mount });
+  }
+  return found;
+}
+
+/** A machine with both versions, where crun 1.8 refuses to work while it sees the unified one. */
+export function unifiedBesideOthers(all = hierarchies()): string | undefined {
+  return all.some(({ version }) => version === 1)
+    ? all.find(({ version }) => version === 2)?.mount
+    : undefined;
+}
+
+/**
+ * Makes `path` in the hierarchies of memory, cpu and pids and sets the limits; answers the folders, whose
+ * `cgroup.procs` takes a process in. Undefined, with nothing left, where this user may not.
+ */
+export function createCgroup(path: string, resources: Resources = {}): string[] | undefined {
+  const all = hierarchies();
+  const first = all.filter(({ version }) => version === 1);
+  const version = first.length > 0 ? 1 : 2;
+  const made: string[] = [];
+  try {
+    for (const { controllers, mount } of version === 1 ? first : all) {
+      const has = (name: string): boolean => version === 2 || controllers.includes(name);
+      if (!has('memory') && !has('cpu') && !has('pids')) continue;
+      if (version === 2) writeFileSync(join(mount, 'cgroup.subtree_control'), '+memory +cpu +pids');
+      const folder = join(mount, path);
+      mkdirSync(folder);
+      made.push(folder);
+      for (const [controller, file, value] of limits(version, resources)) {
+        if (has(controller)) writeFileSync(join(folder, file), value);
+      }
+    }
+    return made.length === 0 ? undefined : made;
+  } catch {
+    removeCgroup(path);
+    return undefined;
+  }
+}
+
+/** Removes `path` from every hierarchy; one with processes in it stays, and its folder is answered. */
+export function removeCgroup(path: string): string[] {
+  const left: string[] = [];
+  for (const { mount } of hierarchies()) {
+    const folder = join(mount, path);
+    try {
+      rmdirSync(folder);
+    } catch (error) {
+      if (systemCode(error) === 'EBUSY') left.push(folder);
+    }
+  }
+  return left;
+}
+
+function* limits(
+  version: 1 | 2,
+  { memory, cpu, pids }: Resources,
+): Generator<[controller: string, file: string, value: string]> {
+  if (memory !== undefined) {
+    yield ['memory', version === 2 ? 'memory.max' : 'memory.limit_in_bytes', String(memory.limit)];
+  }
+  if (cpu !== undefined) {
+    if (version === 2) yield ['cpu', 'cpu.max', `${cpu.quota} ${cpu.period}`];
+    else {
+      yield ['cpu', 'cpu.cfs_period_us', String(cpu.period)];
+      yield ['cpu', 'cpu.cfs_quota_us', String(cpu.quota)];
+    }
+  }
+  if (pids !== undefined) yield ['pids', 'pids.max', String(pids.limit)];
+}
+
+function controllersIn(options: string): string[] {
+  return options.split(',').filter((option) => !['rw', 'ro', 'xattr'].includes(option));
+}
+
+function unescapeMount(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,171 @@
+// The monitor: one process for each container, born in the container's outer mount and network namespace (see
+// start-monitor.ts), so that every mount and every network device goes when it goes. It waits for its job, mounts the
+// root file system, waits again while the command attaches networks, has the driver launch, and ends with the container.
+//
+// An entry of its own in the bundle: it imports only what it needs, for it starts with every container.
+import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { type StorePaths, storePaths } from '../blobstore/paths.ts';
+import { isOciError, OciError } from '../errors.ts';
+import { createCgroup, removeCgroup } from './cgroups.ts';
+import { type Attachment, type ContainerPaths, containerPaths, type ProcessIdentity } from './container.ts';
+import { readContainer, removeContainer, writeState } from './containers.ts';
+import type { ExitStatus, Launched } from './driver.ts';
+import { loadDriver } from './drivers.ts';
+import { libc } from './libc.ts';
+import type { FromMonitor, MonitorJob, ToMonitor } from './monitor-messages.ts';
+import { identify, identifySelf, sendSignal } from './processes.ts';
+import { mountRootfs } from './rootfs/mount.ts';
+import type { RuntimeSpec } from './spec/runtime-spec.ts';
+
+/** How long a container has, ms, after its stop signal when the command it belongs to has died. */
+const GRACE = 10_000;
+
+let job: MonitorJob | undefined;
+let running: { process: ProcessIdentity; started: string; launched: Launched } | undefined;
+/** Signals that came before there was anybody to get them. */
+const queue: NodeJS.Signals[] = [];
+let ended = false;
+
+process.on('message', (message: ToMonitor) => {
+  handle(message).catch(fail);
+});
+process.on('disconnect', () => {
+  if (running === undefined) void fail(new OciError('ABORTED', 'the command has died'));
+  else if (job?.detach === false) stopOrphan(running.process);
+});
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const) {
+  process.on(signal, () => pass(signal));
+}
+
+async function handle(message: ToMonitor): Promise<void> {
+  switch (message.type) {
+    case 'prepare': {
+      job = message.job;
+      const paths = pathsOf(job);
+      writeState(paths, { status: 'created', monitor: identifySelf() });
+      const { note } = mountRootfs(paths, job.tree, job.rootless);
+      tell({ type: 'ready', ...(note !== undefined && { note }) });
+      return;
+    }
+    case 'go':
+      await launch(job as MonitorJob, message.networks);
+      return;
+    case 'signal':
+      pass(message.signal);
+      return;
+    case 'resize':
+      if (running?.launched.terminal !== undefined) {
+        libc().setWindowSize(running.launched.terminal, message.window.rows, message.window.columns);
+      }
+  }
+}
+
+async function launch(job: MonitorJob, networks: Attachment[]): Promise<void> {
+  const paths = pathsOf(job);
+  const spec = JSON.parse(readFileSync(paths.spec, 'utf8')) as RuntimeSpec;
+  const driver = await loadDriver(job.runtime);
+  const cgroups =
+    job.runtime.path === undefined && job.cgroup !== undefined
+      ? (createCgroup(job.cgroup, spec.linux.resources) ?? [])
+      : [];
+  // Node makes pipes non-blocking, for everybody who has them.
+  for (const descriptor of [0, 1, 2]) libc().makeBlocking(descriptor);
+  const launched = await driver.launch({
+    id: job.id,
+    bundle: paths.folder,
+    spec,
+    stdio: [0, 1, 2],
+    rootless: job.rootless,
+    cgroups,
+  });
+  const started = new Date().toISOString();
+  // It may be over already.
+  const child = identify(launched.pid) ?? { pid: launched.pid, startTime: '' };
+  running = { process: child, started, launched };
+  writeState(paths, {
+    status: 'running',
+    monitor: identifySelf(),
+    process: child,
+    started,
+    driver: driver.name,
+    missing: [...driver.missing],
+    networks,
+  });
+  const relayed = launched.terminal === undefined ? undefined : await relay(job, launched.terminal);
+  tell({ type: 'started', pid: launched.pid });
+  for (const signal of queue.splice(0)) pass(signal);
+  const exit = await launched.exited;
+  await relayed;
+  await finish(exit, started);
+}
+
+/** Loaded for terminals only. */
+async function relay(job: MonitorJob, terminal: number): Promise<{ done: Promise<void> }> {
+  const { relayTerminal } = await import('./terminal.ts');
+  if (job.window !== undefined) libc().setWindowSize(terminal, job.window.rows, job.window.columns);
+  return { done: relayTerminal(terminal, { input: job.interactive && !job.detach }) };
+}
+
+function pass(signal: NodeJS.Signals): void {
+  if (running !== undefined) sendSignal(running.process, signal);
+  else if (job === undefined) void fail(new OciError('ABORTED', `stopped by ${signal}`));
+  else queue.push(signal);
+}
+
+/** A container in the foreground belongs to its command: when that is killed, it is stopped. */
+function stopOrphan(target: ProcessIdentity): void {
+  sendSignal(target, (job?.stopSignal ?? 'SIGTERM') as NodeJS.Signals);
+  setTimeout(() => sendSignal(target, 'SIGKILL'), GRACE);
+}
+
+async function fail(error: unknown): Promise<void> {
+  const known = isOciError(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const failed = {
+    code: known ? error.code : 'RUNTIME_FAILED',
+    message: known ? message : `the monitor failed: ${message}`,
+    ...(known && error.hint !== undefined && { hint: error.hint }),
+  };
+  tell({ type: 'failed', error: failed });
+  await finish({ code: 125 }, undefined, message);
+}
+
+/** Takes away what the container had, tells how it ended, and ends. */
+async function finish(exit: ExitStatus, started?: string, error?: string): Promise<void> {
+  if (ended) return;
+  ended = true;
+  if (job !== undefined) {
+    const paths = pathsOf(job);
+    if (job.cgroup !== undefined) removeCgroup(job.cgroup);
+    writeState(paths, {
+      status: 'exited',
+      exit,
+      finished: new Date().toISOString(),
+      ...(started !== undefined && { started }),
+      ...(error !== undefined && { error }),
+    });
+    writeFileSync(paths.exit, JSON.stringify(exit));
+    libc().unmount(paths.rootfs);
+    const container = readContainer(storeOf(job), job.id);
+    if (job.remove && container !== undefined) await removeContainer(storeOf(job), container.record);
+    else for (const path of [paths.work, paths.driver]) rmSync(path, { recursive: true, force: true });
+  }
+  if (running !== undefined) tell({ type: 'exit', exit });
+  process.exit(0);
+}
+
+function tell(message: FromMonitor): void {
+  if (process.connected) process.send?.(message);
+}
+
+function pathsOf({ store, id }: MonitorJob): ContainerPaths {
+  return containerPaths(storePaths(store).containers, id);
+}
+
+function storeOf({ store }: MonitorJob): StorePaths {
+  return storePaths(store);
+}
+
+// The channel to the command keeps the process alive only while there is one.
+setInterval(() => {}, 2 ** 30);
