@@ -5,7 +5,7 @@ export interface RunRequest {
   command: string[];
   /** Replaces the image's Entrypoint, and its Cmd. */
   entrypoint?: string[];
-  /** `KEY=value`, from --env-file and -e, later ones win. */
+  /** `KEY=value`, from --env-file and -e, later ones win; `KEY` alone takes the image's variable away. */
   env: string[];
   workdir?: string;
   /** `user`, `uid`, `user:group`, `uid:gid`; names are looked up in the image. */
@@ -18,11 +18,15 @@ export interface RunRequest {
   memory?: number;
   /** 1.5 is one and a half. */
   cpus?: number;
+  /** -1 or 0: none. Default 2048. */
   pidsLimit?: number;
+  /** Bytes of /dev/shm. Default 64 MiB. */
+  shmSize?: number;
   capAdd: string[];
   capDrop: string[];
-  /** `seccomp=unconfined`, `seccomp=FILE`, `no-new-privileges=false`. */
+  /** `seccomp=unconfined`, `seccomp=` and a profile's text, `no-new-privileges=false`, `systempaths=unconfined`. */
   securityOpt: string[];
+  /** Names without RLIMIT_, as `ulimit` has them. */
   ulimits: { name: string; soft: number; hard: number }[];
   /** A small init as pid 1 that reaps and forwards signals. */
   init: boolean;
