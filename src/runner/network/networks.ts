@@ -1,0 +1,230 @@
+// Connects containers and keeps the records of networks right: leases, switches, names. One lock for all networks of a
+// store, since a container's names come from every network it is on.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { OciError } from '../../errors.ts';
+import type { Attachment } from '../container.ts';
+import type { Attached, Joining, Networks } from './contract.ts';
+import { freeSubnet, hostRoutes } from './host-routes.ts';
+import { networkError } from './ip-tools.ts';
+import { freeAddress, pinOf, withoutDead } from './leases.ts';
+import { hostsOfHost, hostsText, namesOf, resolvOfHost, rewrite } from './name-files.ts';
+import {
+  type Lease,
+  type Network,
+  noSuchNetwork,
+  readNetworks,
+  subnetOf,
+  withNetworks,
+  writeNetwork,
+} from './network-file.ts';
+import { formatSubnet, gatewayOf, macOf, overlap, parseAddress, uplinkOf } from './subnet.ts';
+import { type Cable, configure, createSwitch, joinSwitch } from './switch.ts';
+import { noWayOut, prepareUplink, raiseUplink, removeUplink, uplinkName } from './uplink.ts';
+
+/** The network of containers that ask for none; made when first needed. */
+export const DEFAULT_NETWORK = 'bridge';
+
+/** The networks kept in `folder`. */
+export function createNetworks(folder: string): Networks {
+  return {
+    attach: (container) => attach(folder, container),
+    detach: (id) => detach(folder, id),
+  };
+}
+
+async function attach(folder: string, container: Joining): Promise<Attached> {
+  const { paths, monitor } = container;
+  const names = networksOf(container.request.networks);
+  if (names === 'host') {
+    rewrite(paths.hosts, hostsOfHost());
+    rewrite(paths.resolv, resolvOfHost('host'));
+    return { attachments: [], notes: [] };
+  }
+  if (names === 'none') {
+    rewrite(paths.hosts, hostsText([{ address: '127.0.0.1', names: namesOf(container, true) }]));
+    rewrite(paths.resolv, '');
+    await configure(monitor.pid, []).catch((error: unknown) => {
+      throw networkError(error, 'none');
+    });
+    return { attachments: [], notes: [] };
+  }
+  return withNetworks(folder, async () => {
+    const networks = names.map((name) => find(folder, name));
+    try {
+      return await connect(folder, container, networks);
+    } catch (error) {
+      await release(folder, container.id);
+      throw error;
+    }
+  });
+}
+
+/** `--network` in one of its three meanings. Throws USAGE. */
+export function networksOf(asked: readonly string[]): 'none' | 'host' | readonly string[] {
+  const names = [...new Set(asked.length === 0 ? [DEFAULT_NETWORK] : asked)];
+  const special = names.find((name) => name === 'none' || name === 'host');
+  if (special === undefined) return names;
+  if (names.length > 1) {
+    throw new OciError('USAGE', `--network ${special} goes with no other network`);
+  }
+  return special === 'none' ? 'none' : 'host';
+}
+
+async function connect(folder: string, container: Joining, found: readonly Network[]): Promise<Attached> {
+  const { id, name, monitor, paths } = container;
+  const { hostname } = container.request;
+  const notes: string[] = [];
+  const ends: { device: string; address: number; prefix: number }[] = [];
+  const attachments: Attachment[] = [];
+  let way: number | undefined;
+
+  for (const [at, before] of found.entries()) {
+    const network = before.leases.length === 0 ? ready(folder, before) : before;
+    const address = freeAddress(network);
+    const subnet = subnetOf(network);
+    const device = `eth${at}`;
+    const pin = join(paths.folder, `switch-${at}`);
+    const lease: Lease = { id, name, address, monitor, pin, hosts: paths.hosts };
+    if (hostname !== undefined) lease.hostname = hostname;
+    const through = pinOf(network);
+    const joined = { ...network, last: address, leases: [...network.leases, lease] };
+    // Before there is anything to free, so that whatever ends this process, somebody knows.
+    writeNetwork(folder, joined);
+
+    const numeric = parseAddress(address) ?? 0;
+    const cable: Cable = { pid: monitor.pid, address: numeric, device, pin };
+    try {
+      const routed =
+        through === undefined ? await begin(folder, joined, cable, notes) : network.uplink === true;
+      if (through !== undefined) await joinSwitch(through, cable);
+      if (routed) way ??= gatewayOf(subnet);
+    } catch (error) {
+      throw networkError(error, network.name);
+    }
+    ends.push({ device, address: numeric, prefix: subnet.prefix });
+    attachments.push({
+      network: network.name,
+      address: `${address}/${subnet.prefix}`,
+      mac: macOf(numeric),
+      device,
+    });
+  }
+  await configure(monitor.pid, ends, way);
+  rewrite(paths.resolv, way === undefined ? '' : resolvOfHost('outside'));
+  tellNames(
+    folder,
+    found.map((network) => network.name),
+  );
+  return { attachments, notes };
+}
+
+/** A switch for a network that has none. True when it has a way out. */
+async function begin(folder: string, network: Network, cable: Cable, notes: string[]): Promise<boolean> {
+  const subnet = subnetOf(network);
+  const reason = network.internal ? 'it is internal' : noWayOut();
+  if (reason !== undefined) {
+    if (!network.internal) notes.push(`no way out of network ${network.name}: ${reason}`);
+    await dropUplink(folder, network);
+    await createSwitch(subnet, cable, undefined);
+    return false;
+  }
+  const name = uplinkName(folder, network.name);
+  writeNetwork(folder, { ...network, uplink: true });
+  await createSwitch(subnet, cable, await prepareUplink(name, subnet));
+  await raiseUplink(name, subnet);
+  return true;
+}
+
+/** The network without its dead. Throws NETWORK_NOT_FOUND. */
+function find(folder: string, name: string): Network {
+  const network = readNetworks(folder).find((other) => other.name === name);
+  if (network !== undefined) return withoutDead(network);
+  if (name !== DEFAULT_NETWORK) throw noSuchNetwork(name);
+  return newNetwork(folder, { name, internal: false });
+}
+
+/** A network that is nowhere yet. */
+export function newNetwork(
+  folder: string,
+  options: { name: string; internal: boolean; subnet?: string | undefined },
+): Network {
+  return {
+    version: 1,
+    name: options.name,
+    internal: options.internal,
+    subnet: options.subnet ?? formatSubnet(freeSubnet(takenSubnets(folder, options.name))),
+    fixed: options.subnet !== undefined,
+    created: new Date().toISOString(),
+    leases: [],
+  };
+}
+
+function takenSubnets(folder: string, except: string) {
+  return [
+    ...hostRoutes(),
+    ...readNetworks(folder)
+      .filter(({ name }) => name !== except)
+      .map(subnetOf),
+  ];
+}
+
+/** A network nobody is on: its subnet is chosen anew when the host has come to reach something there. */
+function ready(folder: string, network: Network): Network {
+  if (network.fixed) return network;
+  const subnet = subnetOf(network);
+  // Not the way out of its own last switch, which the kernel may not have removed yet.
+  const own = uplinkOf(subnet).inside;
+  const foreign = hostRoutes().filter(({ first }) => first !== own && first !== own + 1);
+  if (!foreign.some((route) => overlap(route, subnet))) return network;
+  const { last: _, ...rest } = network;
+  return { ...rest, subnet: formatSubnet(freeSubnet(takenSubnets(folder, network.name))) };
+}
+
+function detach(folder: string, id: string): Promise<void> {
+  return existsSync(folder) ? withNetworks(folder, () => release(folder, id)) : Promise.resolve();
+}
+
+/** Takes a container, and all that are dead, off all networks. */
+async function release(folder: string, id: string): Promise<void> {
+  const changed: string[] = [];
+  for (const network of readNetworks(folder)) {
+    const leases = withoutDead(network).leases.filter((lease) => lease.id !== id);
+    if (leases.length === network.leases.length) continue;
+    writeNetwork(folder, { ...network, leases });
+    changed.push(network.name);
+    if (leases.length === 0) await dropUplink(folder, { ...network, leases });
+  }
+  tellNames(folder, changed);
+}
+
+/** The host's rules go with the last container. */
+async function dropUplink(folder: string, network: Network): Promise<void> {
+  if (network.uplink !== true) return;
+  await removeUplink(uplinkName(folder, network.name));
+  const { uplink: _, ...rest } = network;
+  writeNetwork(folder, rest);
+}
+
+/** Writes /etc/hosts of everybody on the networks named: all they share a network with. */
+function tellNames(folder: string, changed: readonly string[]): void {
+  const networks = readNetworks(folder).map(withoutDead);
+  const concerned = networks.filter(({ name }) => changed.includes(name)).flatMap(({ leases }) => leases);
+  for (const { id, hosts } of new Map(concerned.map((lease) => [lease.id, lease])).values()) {
+    const mine = networks.filter(({ leases }) => leases.some((lease) => lease.id === id));
+    const leases = mine.flatMap((network) => network.leases);
+    const lines = [
+      ...leases
+        .filter((lease) => lease.id === id)
+        .map((lease) => ({ address: lease.address, names: namesOf(lease, true) })),
+      ...leases
+        .filter((lease) => lease.id !== id)
+        .map((lease) => ({ address: lease.address, names: namesOf(lease, false) })),
+    ];
+    try {
+      rewrite(hosts, hostsText(lines));
+    } catch {
+      // Its folder is being removed.
+    }
+  }
+}
