@@ -1,9 +1,11 @@
 // Where cgroups are on this machine: version 1 has a hierarchy for each controller, version 2 one for all, and a
 // hybrid machine both. `/proc/self/cgroup` says which there are, `/proc/self/mountinfo` where.
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../errors.ts';
 import type { Resources } from './spec/runtime-spec.ts';
+
+const LIMITING = ['memory', 'cpu', 'pids'];
 
 export interface Hierarchy {
   /** 2 for the unified one. */
@@ -27,6 +29,22 @@ export function hierarchies(): Hierarchy[] {
   return found;
 }
 
+/**
+ * Whether this process may make cgroups: undefined when not. `swap`: it is accounted for, so a limit on memory may
+ * cover it.
+ */
+export function cgroupSupport(all = hierarchies()): { swap: boolean } | undefined {
+  const first = all.filter(({ version }) => version === 1);
+  const limiting =
+    first.length > 0
+      ? first.filter(({ controllers }) => controllers.some((name) => LIMITING.includes(name)))
+      : all;
+  if (limiting.length === 0 || !limiting.every(({ mount }) => isWritable(mount))) return undefined;
+  const memory = limiting.find(({ version, controllers }) => version === 2 || controllers.includes('memory'));
+  const file = memory?.version === 1 ? 'memory.memsw.limit_in_bytes' : undefined;
+  return { swap: memory !== undefined && (file === undefined || existsSync(join(memory.mount, file))) };
+}
+
 /** A machine with both versions, where crun 1.8 refuses to work while it sees the unified one. */
 export function unifiedBesideOthers(all = hierarchies()): string | undefined {
   return all.some(({ version }) => version === 1)
@@ -46,7 +64,7 @@ export function createCgroup(path: string, resources: Resources = {}): string[] 
   try {
     for (const { controllers, mount } of version === 1 ? first : all) {
       const has = (name: string): boolean => version === 2 || controllers.includes(name);
-      if (!has('memory') && !has('cpu') && !has('pids')) continue;
+      if (!LIMITING.some(has)) continue;
       if (version === 2) writeFileSync(join(mount, 'cgroup.subtree_control'), '+memory +cpu +pids');
       const folder = join(mount, path);
       mkdirSync(folder);
@@ -91,6 +109,15 @@ function* limits(
     }
   }
   if (pids !== undefined) yield ['pids', 'pids.max', String(pids.limit)];
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function controllersIn(options: string): string[] {

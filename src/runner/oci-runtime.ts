@@ -8,6 +8,7 @@ import { unifiedBesideOthers } from './cgroups.ts';
 import type { RuntimeChoice } from './container.ts';
 import type { Driver, ExecRequest, ExitStatus, Launch, Launched } from './driver.ts';
 import { libc } from './libc.ts';
+import type { RuntimeSpec } from './spec/runtime-spec.ts';
 import { watchExit } from './watch-exit.ts';
 
 /** The driver for the runtime at `choice.path`. */
@@ -36,7 +37,7 @@ async function launchContainer(choice: RuntimeChoice & { path: string }, launch:
   try {
     const args = ['run', '--detach', '--bundle', bundle, '--pid-file', pidFile];
     if (listener !== undefined) args.push('--console-socket', consoleSocket);
-    const child = spawn(choice.path, [...globalFlags(choice, driver, launch.rootless), ...args, id], {
+    const child = spawn(choice.path, [...globalFlags(choice, driver, spec), ...args, id], {
       stdio: listener === undefined ? [...stdio] : 'ignore',
       env: { ...process.env, LISTEN_FDS: undefined, NODE_CHANNEL_FD: undefined },
     });
@@ -64,7 +65,7 @@ async function execInContainer(
   hideUnified(choice);
   const child = spawn(
     choice.path,
-    [...globalFlags(choice, driver, request.rootless), 'exec', '--process', processFile, id],
+    [...globalFlags(choice, driver, spec), 'exec', '--process', processFile, id],
     { stdio: [...stdio] },
   );
   const exited = endOf(child).finally(() => rmSync(processFile, { force: true }));
@@ -73,9 +74,10 @@ async function execInContainer(
 }
 
 /** State and log of the runtime stay in the container's folder and go with it. */
-function globalFlags({ name }: RuntimeChoice, driver: string, rootless: boolean): string[] {
+function globalFlags({ name }: RuntimeChoice, driver: string, { linux }: RuntimeSpec): string[] {
   const flags = ['--root', join(driver, 'state'), '--log', join(driver, 'log'), '--log-format', 'json'];
-  if (name === 'crun') flags.push('--cgroup-manager', rootless ? 'disabled' : 'cgroupfs');
+  const manager = linux.cgroupsPath === undefined ? 'disabled' : 'cgroupfs';
+  if (name === 'crun') flags.push('--cgroup-manager', manager);
   return flags;
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { acquireLock } from '../../blobstore/lock.ts';
 import type { StorePaths } from '../../blobstore/paths.ts';
 import { replaceFile } from '../../blobstore/write-file.ts';
+import { chainIds } from '../../manifest/chain-id.ts';
 import type { RunConfig } from '../../manifest/config.ts';
 import { type Digest, hexOf } from '../../reference/digest.ts';
 
@@ -18,6 +19,12 @@ export interface PreparedImage {
   config: RunConfig;
   /** Name of the tree. */
   tree: string;
+}
+
+/** The name of the tree that these layers make, lowest first. */
+export function treeName(diffIds: readonly Digest[]): string {
+  const top = chainIds(diffIds).at(-1);
+  return top === undefined ? 'empty' : hexOf(top);
 }
 
 /** A tree's path. */
