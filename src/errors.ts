@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'INVALID_DIGEST'
   | 'INVALID_PLATFORM'
   | 'USAGE'
+  | 'SETTINGS_INVALID'
   // it does not exist (exit 3)
   | 'IMAGE_NOT_FOUND'
   | 'BLOB_NOT_FOUND'
@@ -38,6 +39,8 @@ export type ErrorCode =
   | 'LAYER_REFUSED'
   | 'LIMIT_EXCEEDED'
   | 'ARCHIVE_INVALID'
+  | 'SIGNATURE_INVALID'
+  | 'POLICY_REFUSED'
   // everything else (exit 1)
   | 'UNSUPPORTED'
   | 'NAME_TAKEN'

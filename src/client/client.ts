@@ -5,8 +5,11 @@ import type { BlobStore } from '../blobstore/store.ts';
 import type { LimitOptions } from '../layer/limits.ts';
 import type { Platform } from '../manifest/descriptor.ts';
 import type { LongOptions } from '../place/progress.ts';
+import { hasHost } from '../reference/reference.ts';
 import type { CredentialSource } from '../registry/credentials.ts';
+import type { RoutedRegistries } from '../registry/open-routed.ts';
 import type { Repository, RepositoryName } from '../registry/repository.ts';
+import type { RegistriesOptions } from '../registry/route.ts';
 import type { Transport, TransportOptions } from '../registry/transport.ts';
 
 /** Options of a client; all have defaults. */
@@ -20,6 +23,8 @@ export interface ClientOptions extends LongOptions {
   /** A program's own credentials, instead of files. */
   credentials?: CredentialSource | undefined;
   transport?: TransportOptions | undefined;
+  /** Where mirrors, blocked registries and aliases are configured. Default: the files of podman, containerd and docker. */
+  registries?: RegistriesOptions | undefined;
   /** What an image may ask of this machine; see `LayerLimits` for the defaults. */
   limits?: LimitOptions | undefined;
 }
@@ -33,8 +38,13 @@ export interface Client extends LongOptions {
   store(): Promise<BlobStore>;
   transport(): Promise<Transport>;
   credentials(): Promise<CredentialSource>;
-  /** `push`: one that is written to, so that a token for both is asked for. */
+  /**
+   * As this machine is configured to reach it: reading goes through mirrors. `push`: one that is written to, so that a
+   * token for both is asked for. Throws DENIED (blocked), SETTINGS_INVALID.
+   */
   repository(name: RepositoryName, access?: 'pull' | 'push'): Promise<Repository>;
+  /** An image name with its alias (shortnames.conf) in place, if it has one. Throws SETTINGS_INVALID. */
+  expand(image: string): Promise<string>;
   /** Ends all connections. */
   close(): Promise<void>;
 }
@@ -59,6 +69,28 @@ export function createClient(options: ClientOptions = {}): Client {
     return fileCredentials({ authFile: options.authFile, onProgress });
   });
 
+  let routed: Promise<RoutedRegistries> | undefined;
+  async function openRegistries(): Promise<RoutedRegistries> {
+    const { createRoutedRegistries } = await import('../registry/open-routed.ts');
+    return createRoutedRegistries({
+      registries: options.registries,
+      transportOptions: { onProgress, ...options.transport },
+      transport: transportOnce,
+      credentials,
+      onProgress,
+    });
+  }
+  function registries(): Promise<RoutedRegistries> {
+    routed ??= openRegistries();
+    return routed;
+  }
+
+  const aliases = once(async () => {
+    const { expandAlias, registriesTexts } = await import('../registry/registries-conf.ts');
+    const texts = registriesTexts(options.registries?.file);
+    return { expand: (image: string) => expandAlias(image, texts) };
+  });
+
   async function openTransport(): Promise<Transport> {
     const { createTransport } = await import('../registry/transport.ts');
     return createTransport({ onProgress, ...options.transport });
@@ -76,11 +108,10 @@ export function createClient(options: ClientOptions = {}): Client {
     store,
     credentials,
     transport: transportOnce,
-    async repository(name, access) {
-      const { openRepository } = await import('../registry/repository.ts');
-      return openRepository(await transportOnce(), name, { credentials: await credentials(), access });
-    },
+    repository: async (name, access = 'pull') => (await registries()).open(name, access),
+    expand: async (image) => (hasHost(image) ? image : (await aliases()).expand(image)),
     async close() {
+      await (await routed)?.close();
       await (await transport)?.close();
     },
   };

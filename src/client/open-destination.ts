@@ -1,9 +1,10 @@
 // From a DEST argument to a place to write to: a registry, an OCI layout, or an archive.
 import type { BoxTarget } from '../archive/box-target.ts';
-import { type ImageName, parseImageSource } from '../archive/image-name.ts';
+import type { ImageName } from '../archive/image-name.ts';
 import type { ImageTarget } from '../place/place.ts';
 import { type Reference, withDigest } from '../reference/reference.ts';
 import type { Client } from './client.ts';
+import { parseImage } from './image-argument.ts';
 import type { OpenedSource } from './open-source.ts';
 
 /** A place that images are copied to. Exactly one of `finish` and `discard` ends it. */
@@ -24,7 +25,7 @@ const nothing = async (): Promise<void> => {};
  * Throws INVALID_REFERENCE, USAGE, PERMISSION, STORE_INVALID (a directory of something else).
  */
 export async function openDestination(client: Client, text: string): Promise<OpenedDestination> {
-  const name = parseImageSource(text);
+  const name = await parseImage(client, text);
   if (name.transport === 'docker' || name.transport === 'store-or-registry') {
     return await registryDestination(client, name.reference);
   }

@@ -1,12 +1,13 @@
 // From an IMAGE argument to a place to read it from: the store, a registry, or an archive.
 
-import { type ImageName, parseImageSource } from '../archive/image-name.ts';
+import type { ImageName } from '../archive/image-name.ts';
 import { openArchive, openOciLayout } from '../archive/open.ts';
 import { isOciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { ImageSource } from '../place/place.ts';
-import { familiarReference, parseReference, type Reference } from '../reference/reference.ts';
+import { familiarReference, type Reference } from '../reference/reference.ts';
 import type { Client } from './client.ts';
+import { parseImage, parseName } from './image-argument.ts';
 
 /** A place with the image it was opened for. */
 export interface OpenedSource {
@@ -29,7 +30,7 @@ export async function* openSources(
   image: string,
   options: { cheap?: boolean } = {},
 ): AsyncGenerator<OpenedSource, void> {
-  const name = parseImageSource(image);
+  const name = await parseImage(client, image);
   switch (name.transport) {
     case 'store-or-registry': {
       const stored = await openStored(client, name.reference);
@@ -57,7 +58,7 @@ export async function openSource(
 
 /** The image as the store has it; no registry is asked. Throws IMAGE_NOT_FOUND. */
 export async function openStoredImage(client: Client, image: string | Reference): Promise<OpenedSource> {
-  const reference = typeof image === 'string' ? parseReference(image) : image;
+  const reference = typeof image === 'string' ? await parseName(client, image) : image;
   const source = await client.store();
   const root = await source.resolve(reference, { signal: client.signal });
   return { name: familiarReference(reference), from: 'store', reference, source, root, close: nothing };

@@ -1,9 +1,9 @@
 // Pull: from a registry into the store, and nothing else.
-import { registryName } from '../archive/image-name.ts';
 import { type CopyResult, createCopier } from '../copy/copier.ts';
 import { OciError } from '../errors.ts';
-import { formatReference, parseReference, type Reference } from '../reference/reference.ts';
+import { formatReference, type Reference } from '../reference/reference.ts';
 import type { Client } from './client.ts';
+import { parseName } from './image-argument.ts';
 
 /** Options of `pull`. */
 export interface PullOptions {
@@ -29,9 +29,8 @@ export async function pull(
   images: string | string[],
   options: PullOptions = {},
 ): Promise<PulledImage[]> {
-  const references = (Array.isArray(images) ? images : [images]).map((image) =>
-    parseReference(registryName(image)),
-  );
+  const names = Array.isArray(images) ? images : [images];
+  const references = await Promise.all(names.map((image) => parseName(client, image)));
   const platform = await client.platform();
   if (platform !== undefined && options.allPlatforms === true) {
     throw new OciError('USAGE', '--platform and --all-platforms exclude each other');

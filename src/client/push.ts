@@ -1,8 +1,7 @@
 // Push: from the store, or an archive, to a registry.
-import { parseImageSource, registryName } from '../archive/image-name.ts';
 import { OciError } from '../errors.ts';
-import { parseReference } from '../reference/reference.ts';
 import type { Client } from './client.ts';
+import { parseImage, parseName } from './image-argument.ts';
 import { registryDestination } from './open-destination.ts';
 import { openSource, openStoredImage } from './open-source.ts';
 import { type CopiedImage, type TransferOptions, transfer } from './transfer.ts';
@@ -17,7 +16,7 @@ export async function push(
   destination?: string,
   options: TransferOptions = {},
 ): Promise<CopiedImage> {
-  const name = parseImageSource(image);
+  const name = await parseImage(client, image);
   if (name.transport === 'docker') {
     throw new OciError('USAGE', `${image}: push takes images of the store or an archive`, {
       hint: `from registry to registry: ocitool copy ${image} DEST`,
@@ -28,7 +27,7 @@ export async function push(
     throw new OciError('USAGE', `${image}: push where to?`, { hint: `write: ocitool push ${image} NAME` });
   }
   const to = destination ?? image;
-  const opened = await registryDestination(client, parseReference(registryName(to)));
+  const opened = await registryDestination(client, await parseName(client, to));
   const open = isStored ? openStoredImage : openSource;
   const [copied] = await transfer(client, [image], opened, { ...options, open, verb: 'pushed' });
   return copied as CopiedImage;

@@ -1,9 +1,10 @@
 // Tag and untag: names of images, in the store or at a registry. No bytes of an image move.
-import { type ImageName, parseImageSource, registryName } from '../archive/image-name.ts';
+import { type ImageName, registryName } from '../archive/image-name.ts';
 import { OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import { familiarReference, parseReference, type Reference } from '../reference/reference.ts';
+import { familiarReference, type Reference } from '../reference/reference.ts';
 import type { Client } from './client.ts';
+import { parseImage, parseName } from './image-argument.ts';
 
 /** A name given. */
 export interface TaggedImage {
@@ -16,8 +17,8 @@ export interface TaggedImage {
  * store. Throws IMAGE_NOT_FOUND, USAGE, DENIED, UNAUTHORIZED.
  */
 export async function tag(client: Client, image: string, name: string): Promise<TaggedImage> {
-  const from = named(parseImageSource(image), image);
-  const reference = parseReference(registryName(name));
+  const from = named(await parseImage(client, image), image);
+  const reference = await parseName(client, name);
   if (reference.digest !== undefined) {
     throw new OciError('USAGE', `${name}: a tag cannot have a digest`, { hint: 'leave the digest out' });
   }
@@ -42,7 +43,7 @@ export async function tag(client: Client, image: string, name: string): Promise<
  * does not delete tags), DENIED.
  */
 export async function untag(client: Client, name: string): Promise<Reference> {
-  const { transport, reference } = named(parseImageSource(name), name);
+  const { transport, reference } = named(await parseImage(client, name), name);
   if (transport === 'docker') {
     if (reference.digest !== undefined) {
       throw new OciError('USAGE', `${name}: a digest is no tag`, {

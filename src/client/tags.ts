@@ -1,8 +1,7 @@
 // Tags: what a repository has, in the order people count.
 import { matchesGlob } from 'node:path';
-import { registryName } from '../archive/image-name.ts';
-import { parseRepository } from '../reference/reference.ts';
 import type { Client } from './client.ts';
+import { parseRepositoryName } from './image-argument.ts';
 
 /** Options of `tags`. */
 export interface TagsOptions {
@@ -18,7 +17,7 @@ const natural = new Intl.Collator('en', { numeric: true, sensitivity: 'variant' 
 export async function tags(client: Client, repository: string, options: TagsOptions = {}): Promise<string[]> {
   const { filter, limit } = options;
   const found: string[] = [];
-  const source = await client.repository(parseRepository(registryName(repository)));
+  const source = await client.repository(await parseRepositoryName(client, repository));
   for await (const tag of source.tags({ signal: client.signal })) {
     if (filter === undefined || matchesGlob(tag, filter)) found.push(tag);
   }

@@ -1,7 +1,7 @@
 // Moves one blob: resumes what an earlier attempt left, and never makes a byte visible that was not verified.
 import { isOciError, OciError, throwIfAborted } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import type { ImageSource, ImageTarget, Ingest } from '../place/place.ts';
+import { hasAlternatives, type ImageSource, type ImageTarget, type Ingest } from '../place/place.ts';
 import type { LongOptions, TransferVerb } from '../place/progress.ts';
 
 /** What happened to one blob. Bytes. */
@@ -45,13 +45,16 @@ export async function copyBlob(
       settled = true;
       await ingest.commit();
     } catch (error) {
-      if (offset === 0 || !isIntegrityError(error)) throw error;
+      if (!isIntegrityError(error) || (offset === 0 && !othersHaveIt(source, descriptor, error))) throw error;
       return await copyBlob(source, target, descriptor, options);
     }
     options.onProgress?.({ type: 'done', descriptor, verb: options.verb });
     return { transferred, reused: offset };
   } catch (error) {
     if (!settled) await (isIntegrityError(error) ? ingest.abort() : ingest.suspend());
+    if (!settled && othersHaveIt(source, descriptor, error)) {
+      return await copyBlob(source, target, descriptor, options);
+    }
     // The target lost some bytes on their way, and says from where it wants them again.
     if (await ingest.recover?.(error)) {
       const { transferred, reused } = await copyBlob(source, target, descriptor, options);
@@ -96,6 +99,11 @@ async function fill(
   return held - first;
 }
 
-function isIntegrityError(error: unknown): boolean {
+/** True when wrong bytes came from one of several places behind the source: it will ask another. */
+function othersHaveIt(source: ImageSource, descriptor: Descriptor, error: unknown): boolean {
+  return isIntegrityError(error) && hasAlternatives(source) && source.distrust(descriptor, error);
+}
+
+function isIntegrityError(error: unknown): error is OciError {
   return isOciError(error, 'DIGEST_MISMATCH') || isOciError(error, 'SIZE_MISMATCH');
 }

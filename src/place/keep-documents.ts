@@ -16,6 +16,7 @@ export function keepDocuments(source: ImageSource, root: Descriptor, target: Ima
   const kept = new Map<Digest, Buffer>();
   let room = KEPT_LIMIT;
   return {
+    ...source,
     resolve: async () => root,
     async fetch(descriptor, options) {
       const { digest, size } = descriptor;

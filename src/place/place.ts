@@ -1,6 +1,7 @@
 // What every place an image can live in (registry repository, blob store, archive) has in common.
 // Copy is the only verb between them; further powers are small extra interfaces, asked for with the guards below.
 import type { Readable } from 'node:stream';
+import type { OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { Reference } from '../reference/reference.ts';
 
@@ -102,8 +103,18 @@ export interface NameCheck {
   ): Promise<boolean>;
 }
 
+/** A place whose bytes may come from several others, such as a registry behind mirrors. */
+export interface Alternatives {
+  /** Its bytes for the descriptor were not what they should be: true when the next `fetch` asks somebody else. */
+  distrust(descriptor: Descriptor, error: OciError): boolean;
+}
+
 export function hasNameCheck(place: object): place is NameCheck {
   return 'names' in place;
+}
+
+export function hasAlternatives(place: object): place is Alternatives {
+  return 'distrust' in place;
 }
 
 export function hasLocalBlobs(place: object): place is LocalBlobs {

@@ -109,9 +109,13 @@ function normalise(name: string): Repository | undefined {
 // is `localhost`, or has upper-case letters, which no repository has.
 function splitRegistry(name: string): [domain: string, path: string] {
   const slash = name.indexOf('/');
-  const first = name.slice(0, Math.max(slash, 0));
-  const isHost = /[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase();
-  return isHost ? [first, name.slice(slash + 1)] : [DOCKER_HUB, name];
+  return hasHost(name) ? [name.slice(0, slash), name.slice(slash + 1)] : [DOCKER_HUB, name];
+}
+
+/** True when a name says which registry it is of; without, it is Docker Hub's. */
+export function hasHost(name: string): boolean {
+  const first = name.slice(0, Math.max(name.indexOf('/'), 0));
+  return /[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase();
 }
 
 function invalid(what: string, text: string): OciError {

@@ -45,6 +45,8 @@ export interface RepositoryOptions {
   credentials?: CredentialSource | undefined;
   /** What tokens are asked for; with `push` one serves for reading and writing. Default `pull`. */
   access?: 'pull' | 'push' | undefined;
+  /** Looks for tags that come close when one is not there. Default true. */
+  suggest?: boolean | undefined;
 }
 
 /** Documents read or written lately that are kept, at most. */
@@ -54,7 +56,7 @@ const DOCUMENTS_KEPT = 8;
 export function openRepository(
   transport: Transport,
   name: RepositoryName,
-  { credentials, access = 'pull' }: RepositoryOptions = {},
+  { credentials, access = 'pull', suggest }: RepositoryOptions = {},
 ): Repository {
   const registry = canonicalRegistry(name.registry);
   const { repository } = name;
@@ -75,7 +77,7 @@ export function openRepository(
     registry,
     repository,
     async resolve(reference, options) {
-      const { descriptor, raw } = await resolveManifest(session, reference, options);
+      const { descriptor, raw } = await resolveManifest(session, reference, { ...options, suggest });
       if (raw !== undefined) keep(descriptor.digest, raw);
       return descriptor;
     },

@@ -38,7 +38,7 @@ const TAGS_TO_COMPARE = 1000;
 export async function resolveManifest(
   session: Session,
   reference: Reference,
-  { cheap, signal }: ResolveOptions = {},
+  { cheap, signal, suggest = true }: ResolveOptions & { suggest?: boolean | undefined } = {},
 ): Promise<Resolved> {
   const request = {
     path: `manifests/${reference.digest ?? reference.tag ?? 'latest'}`,
@@ -50,14 +50,14 @@ export async function resolveManifest(
     const response = await session.request({ ...request, method: 'HEAD' });
     const descriptor = response.status === 200 ? fromHead(response, reference) : undefined;
     if (descriptor === undefined && isFinal(response.status)) {
-      throw await notResolved(session, response, reference, signal);
+      throw await notResolved(session, response, reference, suggest, signal);
     }
     await discard(response);
     if (descriptor !== undefined) return { descriptor };
     // A HEAD may be answered 405, 403 or 404 (a GET has the reason), or 200 without digest, length or type.
   }
   const response = await session.request({ ...request, method: 'GET' });
-  if (response.status !== 200) throw await notResolved(session, response, reference, signal);
+  if (response.status !== 200) throw await notResolved(session, response, reference, suggest, signal);
   return await fromBody(session, response, reference);
 }
 
@@ -122,11 +122,13 @@ async function notResolved(
   session: Session,
   response: HttpResponse,
   reference: Reference,
+  suggest: boolean,
   signal: AbortSignal | undefined,
 ): Promise<Error> {
   const failure = await session.failure(response, { what: formatReference(reference), kind: 'manifest' });
   const isTag = reference.digest === undefined;
-  if (!isTag || !isOciError(failure, 'IMAGE_NOT_FOUND') || failure.hint !== undefined) return failure;
+  if (!suggest || !isTag || !isOciError(failure, 'IMAGE_NOT_FOUND') || failure.hint !== undefined)
+    return failure;
   return new OciError(failure.code, failure.message, { hint: await suggestion(session, reference, signal) });
 }
 

@@ -1,0 +1,36 @@
+// What a client remembers of mirrors: each failure is told once, and one that does not answer is left alone for a while.
+import type { ErrorCode, OciError } from '../errors.ts';
+import type { OnProgress } from '../place/progress.ts';
+
+export interface MirrorHealth {
+  isUp(host: string): boolean;
+  /** `next` is asked instead. */
+  failed(host: string, error: OciError, next: string): void;
+}
+
+/** How long a mirror is not asked after it did not answer, milliseconds. */
+const REST_MS = 60_000;
+/** It answered, only not with what was wanted. */
+const LACKING = new Set<ErrorCode>(['IMAGE_NOT_FOUND', 'BLOB_NOT_FOUND', 'UNAUTHORIZED', 'DENIED']);
+/** It answered with something else: it is not asked again. */
+const WRONG = new Set<ErrorCode>(['DIGEST_MISMATCH', 'SIZE_MISMATCH']);
+
+export function createMirrorHealth(
+  onProgress: OnProgress | undefined,
+  now: () => number = Date.now,
+): MirrorHealth {
+  const restUntil = new Map<string, number>();
+  const told = new Set<string>();
+  return {
+    isUp: (host) => (restUntil.get(host) ?? 0) <= now(),
+    failed(host, error, next) {
+      const { code, message } = error;
+      const lacking = LACKING.has(code);
+      if (!lacking) restUntil.set(host, WRONG.has(code) ? Number.POSITIVE_INFINITY : now() + REST_MS);
+      if (told.has(`${host} ${code}`)) return;
+      told.add(`${host} ${code}`);
+      const and = lacking ? `asking ${next}` : `going on without this mirror`;
+      onProgress?.({ type: 'warning', message: `mirror ${host}: ${message}: ${and}` });
+    },
+  };
+}

@@ -1,0 +1,169 @@
+// A repository that is read through mirrors: they are asked in order, the registry itself last. Whatever a mirror gets
+// wrong is told once and does no harm: content counts by its digest, wherever it comes from.
+import { Readable } from 'node:stream';
+import { isOciError } from '../errors.ts';
+import type { Descriptor } from '../manifest/descriptor.ts';
+import { MANIFEST_LIMIT } from '../manifest/limits.ts';
+import type { Alternatives, FetchOptions } from '../place/place.ts';
+import { readVerified } from '../place/verify.ts';
+import type { Digest } from '../reference/digest.ts';
+import type { Reference } from '../reference/reference.ts';
+import type { MirrorHealth } from './mirror-health.ts';
+import type { Repository } from './repository.ts';
+
+export interface Mirror {
+  repository: Repository;
+  /** May say what a tag stands for. */
+  tags: boolean;
+  /** May be asked for content by digest. */
+  digests: boolean;
+}
+
+/** Reading asks mirrors first; all else is the origin's alone. */
+export function throughMirrors(
+  origin: Repository,
+  mirrors: readonly Mirror[],
+  health: MirrorHealth,
+): Repository & Alternatives {
+  /** Who said that a name stands for this digest: it has the document at hand, and is trusted with the rest. */
+  const resolvers = new Map<Digest, Repository>();
+  /** Who gave us bytes of this blob, and may have given wrong ones. */
+  const givers = new Map<Digest, Set<Repository>>();
+  const wrong = new Map<Digest, Set<Repository>>();
+
+  function usable({ repository }: Mirror, digest: Digest | undefined): boolean {
+    return (
+      health.isUp(repository.registry) &&
+      !(digest !== undefined && wrong.get(digest)?.has(repository) === true)
+    );
+  }
+
+  /** Those to ask for a blob, in order; the origin last. */
+  function holdersOf({ digest }: Descriptor): Repository[] {
+    const resolver = resolvers.get(digest);
+    const resolved = new Set(resolvers.values());
+    const able = mirrors.filter((mirror) => mirror.digests || resolved.has(mirror.repository));
+    const others = able.filter((mirror) => usable(mirror, digest)).map(({ repository }) => repository);
+    return resolver === origin ? [origin] : [...others, origin];
+  }
+
+  /** The next one is asked, unless it was the caller who wanted no answer. */
+  function passOn(error: unknown, repository: Repository, signal: AbortSignal | undefined): void {
+    if (!isOciError(error) || signal?.aborted === true || isOciError(error, 'ABORTED')) throw error;
+    health.failed(repository.registry, error, origin.registry);
+  }
+
+  async function fetch(descriptor: Descriptor, options: FetchOptions = {}): Promise<Readable> {
+    const holders = holdersOf(descriptor);
+    if (holders.length === 1) return await origin.fetch(descriptor, options);
+    if (descriptor.size <= MANIFEST_LIMIT) return await fetchSmall(holders, descriptor, options);
+    const chunks = fetchLarge(holders, descriptor, options);
+    // Asked now: that nobody has it is for the caller of `fetch` to hear.
+    const first = await chunks.next();
+    return Readable.from(continued(first, chunks), { objectMode: false });
+  }
+
+  /** Small content is verified before it is handed out. */
+  async function fetchSmall(
+    holders: Repository[],
+    descriptor: Descriptor,
+    options: FetchOptions,
+  ): Promise<Readable> {
+    const { offset = 0, signal } = options;
+    for (const repository of holders) {
+      if (repository === origin) break;
+      try {
+        const raw = await readVerified(await repository.fetch(descriptor, { signal }), descriptor);
+        return Readable.from([raw.subarray(offset)], { objectMode: false });
+      } catch (error) {
+        passOn(error, repository, signal);
+      }
+    }
+    return await origin.fetch(descriptor, options);
+  }
+
+  /** When one breaks off the next goes on from there. */
+  async function* fetchLarge(
+    holders: Repository[],
+    descriptor: Descriptor,
+    { offset = 0, signal }: FetchOptions,
+  ): AsyncGenerator<Buffer, void> {
+    let held = offset;
+    for (const repository of holders) {
+      try {
+        const stream = await repository.fetch(descriptor, { offset: held, signal });
+        try {
+          for await (const chunk of stream as AsyncIterable<Buffer>) {
+            if (repository !== origin) noteGiver(descriptor.digest, repository);
+            held += chunk.length;
+            yield chunk;
+          }
+        } finally {
+          stream.destroy();
+        }
+        return;
+      } catch (error) {
+        if (repository === origin) throw error;
+        passOn(error, repository, signal);
+      }
+    }
+  }
+
+  function noteGiver(digest: Digest, repository: Repository): void {
+    const known = givers.get(digest) ?? new Set();
+    givers.set(digest, known.add(repository));
+  }
+
+  return {
+    ...origin,
+    async resolve(reference, options) {
+      for (const mirror of mirrors) {
+        const { repository } = mirror;
+        const able = reference.digest === undefined ? mirror.tags : mirror.digests;
+        if (!able || !usable(mirror, reference.digest)) continue;
+        try {
+          const descriptor = await repository.resolve(nameAt(repository, reference), options);
+          resolvers.set(descriptor.digest, repository);
+          return descriptor;
+        } catch (error) {
+          passOn(error, repository, options?.signal);
+        }
+      }
+      const descriptor = await origin.resolve(reference, options);
+      if (options?.cheap !== true) resolvers.set(descriptor.digest, origin);
+      return descriptor;
+    },
+    fetch,
+    distrust({ digest }, error) {
+      const suspects = givers.get(digest);
+      if (suspects === undefined) return false;
+      givers.delete(digest);
+      for (const suspect of suspects) health.failed(suspect.registry, error, origin.registry);
+      const known = wrong.get(digest) ?? new Set();
+      for (const suspect of suspects) known.add(suspect);
+      wrong.set(digest, known);
+      return true;
+    },
+  };
+}
+
+function nameAt({ registry, repository }: Repository, { tag, digest }: Reference): Reference {
+  return {
+    registry,
+    repository,
+    ...(tag === undefined ? {} : { tag }),
+    ...(digest === undefined ? {} : { digest }),
+  };
+}
+
+async function* continued(
+  first: IteratorResult<Buffer, void>,
+  rest: AsyncGenerator<Buffer, void>,
+): AsyncGenerator<Buffer, void> {
+  try {
+    if (first.done !== true) yield first.value;
+    yield* rest;
+  } finally {
+    await rest.return();
+  }
+}

@@ -1,0 +1,372 @@
+// Reading through mirrors: who is asked, in which order, with whose credentials, and what becomes of mirrors that fail.
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Client, type ClientOptions, createClient } from '../../src/client/client.ts';
+import { digest, manifest } from '../../src/client/documents.ts';
+import { pull } from '../../src/client/pull.ts';
+import { push } from '../../src/client/push.ts';
+import type { Descriptor } from '../../src/manifest/descriptor.ts';
+import type { ProgressEvent } from '../../src/place/progress.ts';
+import { digestOf } from '../../src/reference/digest.ts';
+import { createAuthority } from '../support/certificates.ts';
+import { addImage, type MemoryPlace, memoryPlace } from '../support/image-builder.ts';
+import { type PlaceServer, servePlace } from '../support/place-server.ts';
+import { hasTools } from '../support/tools.ts';
+
+const closers: (() => Promise<void> | void)[] = [];
+let home: string;
+let place: MemoryPlace;
+let image: Descriptor;
+/** Larger than what is verified before it is handed out. */
+let layer: Buffer;
+let origin: PlaceServer;
+let mirror: PlaceServer;
+let events: ProgressEvent[];
+
+beforeEach(async () => {
+  home = mkdtempSync(join(tmpdir(), 'mirrors-'));
+  closers.push(() => rmSync(home, { recursive: true, force: true }));
+  place = memoryPlace();
+  layer = randomBytes(5 << 20);
+  image = addImage(place, { layers: [layer, randomBytes(300)] });
+  origin = await open(place);
+  mirror = await open(place);
+  events = [];
+});
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function open(from: MemoryPlace): Promise<PlaceServer> {
+  const server = await servePlace(from);
+  server.tags.set('1', image);
+  closers.push(() => server.close());
+  return server;
+}
+
+function write(name: string, text: string): string {
+  const path = join(home, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  return path;
+}
+
+function clientOf(conf: string, options: ClientOptions = {}): Client {
+  const client = createClient({
+    store: join(home, `store-${closers.length}`),
+    platform: 'linux/amd64',
+    authFile: write('auth.json', '{}'),
+    registries: { file: write('registries.conf', conf), hostsFolders: [join(home, 'certs.d')] },
+    transport: { retry: { retries: 1, baseMs: 1, capMs: 1 } },
+    onProgress: (event) => events.push(event),
+    ...options,
+  });
+  closers.push(() => client.close());
+  return client;
+}
+
+/** Mirrors of the origin, in order. */
+function mirrored(mirrors: readonly string[], settings = ''): string {
+  const tables = mirrors.map((location) => `[[registry.mirror]]\nlocation = "${location}"\n${settings}\n`);
+  return `[[registry]]\nlocation = "${origin.address}"\n${tables.join('')}`;
+}
+
+const name = (): string => `${origin.address}/team/app:1`;
+const warnings = (): string[] => events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+const blobs = (server: PlaceServer): string[] => server.asked().filter((line) => line.includes('/blobs/'));
+
+it('a mirror that has everything is asked for everything, and the registry for nothing', async () => {
+  const client = clientOf(mirrored([`${mirror.address}/cache`]));
+  const [pulled] = await pull(client, name());
+  expect(pulled).toMatchObject({ name: name(), root: { digest: image.digest } });
+  expect(origin.requests).toHaveLength(0);
+  expect(blobs(mirror)).toHaveLength(3);
+  expect(mirror.asked().every((line) => / \/v2\/(cache\/team\/app\/|$)/.test(line))).toBe(true);
+  expect(warnings()).toEqual([]);
+});
+
+it('the first of two that has it is enough', async () => {
+  const second = await open(place);
+  await pull(clientOf(mirrored([mirror.address, second.address])), name());
+  expect(second.requests).toHaveLength(0);
+});
+
+it('another location is asked instead of the registry', async () => {
+  const conf = `[[registry]]\nprefix = "never.example/team"\nlocation = "${origin.address}/inner"`;
+  await pull(clientOf(conf), 'never.example/team/app:1');
+  expect(origin.asked()).toContain('HEAD /v2/inner/app/manifests/1');
+});
+
+it('a host of hosts.toml is told the registry, and reached at its path with its headers', async () => {
+  const folder = `${origin.address.replace(':', '_')}_`;
+  write(
+    `certs.d/${folder}/hosts.toml`,
+    `[host."http://${mirror.address}/v2/hub"]\noverride_path = true\n[host."http://${mirror.address}/v2/hub".header]\nx-token = "s3cret"`,
+  );
+  await pull(clientOf(''), name());
+  expect(origin.requests).toHaveLength(0);
+  const api = mirror.requests.filter(({ url }) => url?.includes('/team/'));
+  expect(api.length).toBeGreaterThan(3);
+  for (const { url, headers } of api) {
+    expect(url).toMatch(/^\/v2\/hub\/team\/app\/(manifests|blobs)\/[^?]+\?ns=127\.0\.0\.1%3A\d+$/);
+    expect(headers['x-token']).toBe('s3cret');
+  }
+});
+
+it('headers of a mirror do not follow a redirect to another host', async () => {
+  const storage = await open(place);
+  mirror.intercept = (request, response) => {
+    if (request.url?.includes('/blobs/') !== true) return false;
+    response.writeHead(307, { location: `http://${storage.address}${request.url}` }).end();
+    return true;
+  };
+  write(`certs.d/_default/hosts.toml`, `[host."http://${mirror.address}".header]\nx-token = "s3cret"`);
+  await pull(clientOf(''), name());
+  expect(blobs(storage)).toHaveLength(3);
+  expect(storage.requests.filter(({ headers }) => 'x-token' in headers)).toEqual([]);
+});
+
+it('pushes go to the registry alone', async () => {
+  const client = clientOf(mirrored([mirror.address]));
+  await pull(client, name());
+  mirror.requests.length = 0;
+  await push(client, name());
+  expect(mirror.requests).toHaveLength(0);
+  expect(origin.requests.length).toBeGreaterThan(0);
+});
+
+describe('credentials', () => {
+  const basic = (user: string): string => `Basic ${Buffer.from(`${user}:${user}-secret`).toString('base64')}`;
+
+  function authFile(hosts: Record<string, string>): string {
+    const auths = Object.fromEntries(
+      Object.entries(hosts).map(([host, user]) => [host, { auth: basic(user).slice('Basic '.length) }]),
+    );
+    return write('auth.json', JSON.stringify({ auths }));
+  }
+
+  function wantLogin(server: PlaceServer, user: string): void {
+    server.intercept = (request, response) => {
+      if (request.headers.authorization === basic(user)) return false;
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+      return true;
+    };
+  }
+
+  it("the registry's never reach a mirror, whatever it asks for", async () => {
+    wantLogin(origin, 'primary');
+    wantLogin(mirror, 'nobody');
+    const client = clientOf(mirrored([mirror.address]));
+    authFile({ [origin.address]: 'primary' });
+    await pull(client, name());
+    expect(mirror.requests.length).toBeGreaterThan(0);
+    expect(mirror.requests.filter(({ headers }) => headers.authorization !== undefined)).toEqual([]);
+    expect(blobs(origin).length).toBeGreaterThan(0);
+  });
+
+  it('a mirror gets those that are kept under its own name', async () => {
+    wantLogin(origin, 'primary');
+    wantLogin(mirror, 'theirs');
+    const client = clientOf(mirrored([mirror.address]));
+    authFile({ [origin.address]: 'primary', [mirror.address]: 'theirs' });
+    await pull(client, name());
+    expect(origin.requests).toHaveLength(0);
+    const sent = new Set(mirror.requests.map(({ headers }) => headers.authorization));
+    expect([...sent].filter((value) => value !== undefined)).toEqual([basic('theirs')]);
+  });
+});
+
+describe('tags', () => {
+  it.each(['pull-from-mirror = "digest-only"', 'by-digest-only'])(
+    '%s: the registry says what a tag is',
+    async (setting) => {
+      const conf =
+        setting === 'by-digest-only'
+          ? mirrored([mirror.address]).replace('\n', '\nmirror-by-digest-only = true\n')
+          : mirrored([mirror.address], setting);
+      mirror.tags.set('1', addImage(place));
+      expect(await digest(clientOf(conf), `docker://${name()}`)).toBe(image.digest);
+      expect(mirror.asked().filter((line) => line.includes('/manifests/'))).toEqual([]);
+      // What the tag stands for is content like any other.
+      mirror.requests.length = 0;
+      await pull(clientOf(conf), name());
+      expect(blobs(mirror)).toHaveLength(3);
+      expect(blobs(origin)).toHaveLength(0);
+    },
+  );
+
+  it('tag-only: a digest is asked for at the registry, a tag and what it leads to at the mirror', async () => {
+    const conf = mirrored([mirror.address], 'pull-from-mirror = "tag-only"');
+    await pull(clientOf(conf), `${origin.address}/team/app@${image.digest}`);
+    expect(mirror.requests).toHaveLength(0);
+    origin.requests.length = 0;
+    await pull(clientOf(conf), name());
+    expect(origin.requests).toHaveLength(0);
+  });
+
+  it('a mirror without the tag is asked for nothing near it', async () => {
+    mirror.tags.clear();
+    await manifest(clientOf(mirrored([mirror.address])), `docker://${name()}`);
+    expect(mirror.asked().filter((line) => line.includes('tags/list'))).toEqual([]);
+    expect(warnings()).toEqual([
+      expect.stringMatching(/^mirror .*: no such image: asking 127\.0\.0\.1:\d+$/),
+    ]);
+  });
+});
+
+describe('a mirror that fails gives way to the registry, and that is told once', () => {
+  async function pullsAll(expected: RegExp, conf = mirrored([mirror.address])): Promise<void> {
+    const client = clientOf(conf);
+    const store = await client.store();
+    await pull(client, name());
+    for (const [known, raw] of place.blobs) {
+      expect(await store.has({ mediaType: '', digest: known, size: raw.length })).toBe(true);
+    }
+    expect(warnings().filter((message) => message.startsWith('mirror '))).toEqual([
+      expect.stringMatching(expected),
+    ]);
+    expect(events.filter(({ type }) => type === 'retrying')).toEqual([]);
+  }
+
+  it('down', async () => {
+    await mirror.close();
+    await pullsAll(/connection refused: going on without this mirror$/);
+  });
+
+  it.each([500, 503, 429])('answers %i', async (status) => {
+    mirror.intercept = (_, response) => {
+      response.writeHead(status, { 'retry-after': '3600' }).end();
+      return true;
+    };
+    await pullsAll(/going on without this mirror$/);
+    expect(mirror.asked().filter((line) => line.includes('/manifests/'))).toHaveLength(1);
+  });
+
+  it('has no blobs', async () => {
+    mirror.intercept = (request, response) => {
+      if (request.url?.includes('/blobs/') !== true) return false;
+      response.writeHead(404).end();
+      return true;
+    };
+    await pullsAll(/does not have this blob: asking/);
+  });
+
+  it('answers with a page', async () => {
+    mirror.intercept = (_, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Log in</html>');
+      return true;
+    };
+    await pullsAll(/going on without this mirror$/);
+  });
+
+  it('says nothing', async () => {
+    mirror.intercept = (request) => request.url?.includes('/v2/team') === true;
+    const client = clientOf(mirrored([mirror.address]), {
+      transport: { timeoutMs: 1000, retry: { retries: 0 } },
+    });
+    await pull(client, name());
+    expect(warnings()).toEqual([expect.stringMatching(/timed out.*: going on without this mirror$/)]);
+  });
+
+  it('breaks off in the middle: the registry is asked for the rest', async () => {
+    mirror.intercept = (request, response) => {
+      if (request.url?.includes(digestOf(layer)) !== true) return false;
+      response.writeHead(200, { 'content-length': layer.length });
+      response.write(layer.subarray(0, 3 << 20), () => response.destroy());
+      return true;
+    };
+    await pullsAll(/going on without this mirror$/);
+    const [asked] = origin.requests.filter(({ url }) => url?.includes(digestOf(layer)));
+    expect(Number(/^bytes=(\d+)-$/.exec(asked?.headers.range ?? '')?.[1])).toBeGreaterThan(0);
+  });
+
+  it.each(['a small blob', 'a large blob'])('other bytes of %s', async (which) => {
+    const good =
+      which === 'a large blob'
+        ? layer
+        : ([...place.blobs.values()].find(({ length }) => length === 300) as Buffer);
+    const bad = Buffer.from(good);
+    bad.writeUInt8(bad.readUInt8(200) ^ 1, 200);
+    mirror.intercept = (request, response) => {
+      if (request.url?.includes(digestOf(good)) !== true) return false;
+      response.writeHead(200, { 'content-length': bad.length }).end(bad);
+      return true;
+    };
+    await pullsAll(/the bytes have the digest .*: going on without this mirror$/);
+  });
+
+  it('other bytes of a manifest', async () => {
+    const other = addImage(place);
+    mirror.intercept = (request, response) => {
+      if (request.method !== 'GET' || request.url?.includes(image.digest) !== true) return false;
+      response.writeHead(200, { 'content-type': image.mediaType }).end(place.blobs.get(other.digest));
+      return true;
+    };
+    await pull(
+      clientOf(mirrored([mirror.address], 'pull-from-mirror = "digest-only"')),
+      `${origin.address}/team/app@${image.digest}`,
+    );
+    expect(warnings()).toEqual([expect.stringContaining(': going on without this mirror')]);
+  });
+
+  it('more bytes than there should be', async () => {
+    mirror.intercept = (request, response) => {
+      if (request.url?.includes(digestOf(layer)) !== true) return false;
+      response.writeHead(200).end(Buffer.concat([layer, layer]));
+      return true;
+    };
+    await pullsAll(/going on without this mirror$/);
+  });
+
+  it('and when the registry has it not either, its answer is the one', async () => {
+    origin.tags.clear();
+    mirror.tags.clear();
+    await expect(pull(clientOf(mirrored([mirror.address])), name())).rejects.toMatchObject({
+      code: 'IMAGE_NOT_FOUND',
+      message: `${name()}: no such image`,
+    });
+  });
+});
+
+describe('what is configured is obeyed by name only', () => {
+  it('a blocked registry is not asked', async () => {
+    const client = clientOf(`[[registry]]\nlocation = "${origin.address}"\nblocked = true`);
+    await expect(pull(client, name())).rejects.toMatchObject({ code: 'DENIED' });
+    await expect(digest(client, `docker://${name()}`)).rejects.toMatchObject({ code: 'DENIED' });
+    expect(origin.requests).toHaveLength(0);
+  });
+
+  it('an alias is what the short name means, in the store too', async () => {
+    const client = clientOf(`[aliases]\n"app" = "${origin.address}/team/app"`);
+    const [pulled] = await pull(client, 'app:1');
+    expect(pulled?.name).toBe(name());
+    expect(await digest(client, 'app:1')).toBe(image.digest);
+    expect(
+      origin.asked().filter((line) => line.startsWith('GET') && line.includes('/manifests/')),
+    ).toHaveLength(1);
+  });
+});
+
+it.skipIf(!hasTools('openssl'))('an authority and skip_verify are of the host they stand at', async () => {
+  const authority = await createAuthority();
+  closers.push(() => authority.remove());
+  const secure = await servePlace(place, await authority.server());
+  closers.push(() => secure.close());
+  secure.tags.set('1', image);
+  const hosts = (settings: string): void =>
+    void write('certs.d/_default/hosts.toml', `[host."https://${secure.address}"]\n${settings}`);
+  hosts('');
+  await digest(clientOf(''), `docker://${name()}`);
+  expect(warnings()).toEqual([expect.stringContaining('not trusted here: going on without this mirror')]);
+  origin.requests.length = 0;
+  for (const settings of [`ca = "${authority.certFile}"`, 'skip_verify = true']) {
+    hosts(settings);
+    expect(await digest(clientOf(''), `docker://${name()}`)).toBe(image.digest);
+  }
+  expect(origin.requests).toHaveLength(0);
+  expect(secure.requests.length).toBeGreaterThan(0);
+});
