@@ -1,6 +1,6 @@
 // What every box of images has in common: OCI layout directories, oci-archives and docker-archives.
 import type { Descriptor } from '../manifest/descriptor.ts';
-import type { ImageSource, Listing, LocalBlobs } from '../place/place.ts';
+import type { ImageSource, Listing, LocalBlobs, Referring } from '../place/place.ts';
 import type { Digest } from '../reference/digest.ts';
 
 /** Which image of an archive is meant, as `oci:DIR[:TAG][@DIGEST]` writes it. */
@@ -10,7 +10,7 @@ export interface ImageSelector {
 }
 
 /** An opened box. `locate` has no answer (BLOB_NOT_FOUND) for a manifest made up from a docker-archive: `fetch` it. */
-export interface Archive extends ImageSource, Listing, LocalBlobs {
+export interface Archive extends ImageSource, Listing, LocalBlobs, Partial<Referring> {
   readonly path: string;
   /** The chosen image; without a selector the only one. Throws IMAGE_NOT_FOUND, or USAGE when there are several. */
   resolveName(selector?: ImageSelector): Promise<Descriptor>;

@@ -22,13 +22,16 @@ export function blobName(digest: Digest): string {
   return `blobs/${algorithmOf(digest)}/${hexOf(digest)}`;
 }
 
-/** index.json. Names are written as docker and buildkit do: the tag for the spec, the whole name for containerd. */
-export function indexDocument(entries: readonly BoxEntry[]): Buffer {
+/**
+ * index.json. Names are written as docker and buildkit do: the tag for the spec, the whole name for containerd. Referrers
+ * have none, as in oras' layouts.
+ */
+export function indexDocument(entries: readonly BoxEntry[], referrers: readonly Descriptor[] = []): Buffer {
   const manifests = entries.map(({ descriptor, reference, nameAs }) => {
     const { mediaType, digest, size, artifactType, platform } = descriptor;
     return { mediaType, digest, size, artifactType, platform, annotations: namesOf(reference, nameAs) };
   });
-  return json({ schemaVersion: 2, mediaType: OCI_INDEX, manifests });
+  return json({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...manifests, ...referrers] });
 }
 
 function namesOf(reference: Reference, nameAs: string | undefined): Record<string, string> | undefined {

@@ -2,7 +2,7 @@
 
 import { OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import type { BlobLocation, ImageTarget, LocalBlobs } from '../place/place.ts';
+import type { BlobLocation, ImageTarget, LocalBlobs, ReferrerTarget } from '../place/place.ts';
 import { readRange } from '../place/read-range.ts';
 import type { Digest } from '../reference/digest.ts';
 import { formatReference } from '../reference/reference.ts';
@@ -10,7 +10,7 @@ import { createBlobIngest } from './blob-ingest.ts';
 import type { BoxEntry } from './box-documents.ts';
 
 /** What becomes a box when it is finished. Exactly one of `finish` and `discard` ends it. */
-export interface BoxTarget extends ImageTarget, LocalBlobs {
+export interface BoxTarget extends ImageTarget, LocalBlobs, ReferrerTarget {
   /** The file or directory as the user named it. */
   readonly path: string;
   /** Writes the names, and moves the box to its place. Throws DISK_FULL, PERMISSION, and DESTINATION_NOT_EMPTY. */
@@ -24,8 +24,8 @@ export interface BoxStorage {
   path: string;
   /** Where a blob is to be written: the same place when it is asked for again. */
   place(descriptor: Descriptor): BlobLocation;
-  /** Writes the documents that tell these images, and moves the box to its place. */
-  finish(entries: readonly BoxEntry[]): Promise<void>;
+  /** Writes the documents that tell these images and what refers to them, and moves the box to its place. */
+  finish(entries: readonly BoxEntry[], referrers: readonly Descriptor[]): Promise<void>;
   discard(): void;
 }
 
@@ -33,6 +33,7 @@ export interface BoxStorage {
 export function createBoxTarget(storage: BoxStorage, nameAs?: string): BoxTarget {
   const present = new Map<Digest, BlobLocation>();
   const entries = new Map<string, BoxEntry>();
+  const referrers = new Map<Digest, Descriptor>();
 
   function locate({ digest }: Descriptor): BlobLocation {
     const location = present.get(digest);
@@ -58,8 +59,11 @@ export function createBoxTarget(storage: BoxStorage, nameAs?: string): BoxTarget
     async tag(descriptor, name) {
       entries.set(formatReference(name), { descriptor, reference: name, nameAs });
     },
+    async refer({ mediaType, digest, size, artifactType }) {
+      referrers.set(digest, { mediaType, digest, size, ...(artifactType !== undefined && { artifactType }) });
+    },
     async finish() {
-      await storage.finish([...entries.values()]);
+      await storage.finish([...entries.values()], [...referrers.values()]);
     },
     async discard() {
       storage.discard();

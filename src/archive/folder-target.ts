@@ -33,10 +33,10 @@ export function createFolderTarget(dir: string, nameAs?: string): BoxTarget {
         });
         return { path, offset: 0, size: descriptor.size };
       },
-      async finish(entries) {
+      async finish(entries, referrers) {
         inFolder(() => {
           writeFileSync(join(temporary, 'oci-layout'), LAYOUT_FILE);
-          writeFileSync(join(temporary, 'index.json'), indexDocument(entries));
+          writeFileSync(join(temporary, 'index.json'), indexDocument(entries, referrers));
         });
         try {
           // Takes the place of an empty directory, and of nothing else.

@@ -5,6 +5,7 @@ import type { Descriptor } from '../manifest/descriptor.ts';
 import { parseDocument } from '../manifest/document.ts';
 import { MANIFEST_LIMIT } from '../manifest/limits.ts';
 import { OCI_INDEX } from '../manifest/media-types.ts';
+import { ofArtifactType, referringAmong } from '../manifest/referrer.ts';
 import type { BlobLocation } from '../place/place.ts';
 import { readRange } from '../place/read-range.ts';
 import { algorithmOf, type Digest, digestOf, hexOf } from '../reference/digest.ts';
@@ -17,7 +18,7 @@ const INDEX_LIMIT = 64 * 1024 * 1024;
 
 /** Reads a layout. `close` is called by the archive's own. Throws ARCHIVE_INVALID, UNSUPPORTED. */
 export function readOciLayout(folder: Folder, close: () => Promise<void>): Archive {
-  const images = readIndex(folder);
+  const { images, referring } = readIndex(folder);
 
   function locate(descriptor: Descriptor): BlobLocation {
     const location = folder.locate(blobName(descriptor.digest));
@@ -49,6 +50,10 @@ export function readOciLayout(folder: Folder, close: () => Promise<void>): Archi
     async list() {
       return images.map(({ names: [name], descriptor }) => ({ name, descriptor }));
     },
+    async referrers(subject, { artifactType } = {}) {
+      const found = referring.filter((one) => one.subject === subject).map(({ entry }) => entry);
+      return ofArtifactType(found, artifactType);
+    },
     async locate(descriptor) {
       return locate(descriptor);
     },
@@ -64,7 +69,13 @@ export function isOciLayout(folder: Folder): boolean {
   return folder.locate('index.json') !== undefined;
 }
 
-function readIndex(folder: Folder): BoxImage[] {
+/** What index.json names, and what stands there only because it refers to another document. */
+interface LayoutIndex {
+  images: BoxImage[];
+  referring: { subject: Digest; entry: Descriptor }[];
+}
+
+function readIndex(folder: Folder): LayoutIndex {
   checkVersion(folder);
   const bytes = readFolderFile(folder, 'index.json', INDEX_LIMIT);
   if (bytes === undefined) {
@@ -75,13 +86,24 @@ function readIndex(folder: Folder): BoxImage[] {
   if (document.kind !== 'index')
     throw new OciError('ARCHIVE_INVALID', `${folder.path}: index.json is not an index`);
   const images = document.index.manifests.filter(({ annotations }) => annotations?.[TWIN_OF] === undefined);
-  return images.map((manifest) => {
+  const all = images.map((manifest): BoxImage => {
     const names = [manifest.annotations?.[CONTAINERD_NAME], manifest.annotations?.[REF_NAME]];
     return {
       names: names.filter((name): name is string => name !== undefined && name !== ''),
       descriptor: manifest,
     };
   });
+  // An artifact all by itself is what the box is there for.
+  if (all.length < 2) return { images: all, referring: [] };
+  const unnamed = all.filter(({ names }) => names.length === 0).map(({ descriptor }) => descriptor);
+  const referring = referringAmong(unnamed, ({ digest }) =>
+    readFolderFile(folder, blobName(digest), MANIFEST_LIMIT),
+  );
+  const isReferring = new Set(referring.map(({ entry }) => entry.digest));
+  return {
+    images: all.filter(({ names, descriptor }) => names.length > 0 || !isReferring.has(descriptor.digest)),
+    referring,
+  };
 }
 
 function checkVersion(folder: Folder): void {

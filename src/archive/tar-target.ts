@@ -102,9 +102,9 @@ function tarStorage(path: string, docker: boolean): BoxStorage {
       end += size + padding(size);
       return location;
     },
-    async finish(entries: readonly BoxEntry[]) {
+    async finish(entries: readonly BoxEntry[], referrers: readonly Descriptor[]) {
       addFile('oci-layout', LAYOUT_FILE);
-      addFile('index.json', indexDocument(entries));
+      addFile('index.json', indexDocument(entries, referrers));
       if (docker) addFile('manifest.json', dockerDocument(entries, read));
       put(Buffer.alloc(2 * BLOCK));
       try {

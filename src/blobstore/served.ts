@@ -81,6 +81,16 @@ export function referrersOf(paths: StorePaths, repository: string, subject: Dige
   );
 }
 
+/** The manifests of all repositories whose subject this is. */
+export function referrersAnywhere(paths: StorePaths, subject: Digest): Descriptor[] {
+  return read(paths, [], (database) =>
+    database
+      .prepare("SELECT DISTINCT descriptor FROM served WHERE kind = 'pushed' AND subject = ?")
+      .all(subject)
+      .map((found) => entryDescriptor(String(found.descriptor))),
+  );
+}
+
 /** Every manifest that was pushed and not deleted. */
 export function listPushed(paths: StorePaths): PushedManifest[] {
   return read(paths, [], (database) =>

@@ -3,11 +3,24 @@ import { resolve as absolutePath } from 'node:path';
 import { OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { OCI_INDEX, OCI_MANIFEST } from '../manifest/media-types.ts';
-import type { BlobLocation, ImageTarget, Ingest, Listing, LocalBlobs } from '../place/place.ts';
+import type {
+  BlobLocation,
+  ImageTarget,
+  Ingest,
+  Listing,
+  LocalBlobs,
+  ReferrerTarget,
+  Referring,
+} from '../place/place.ts';
 import type { LongOptions } from '../place/progress.ts';
 import { readRange } from '../place/read-range.ts';
 import type { Digest } from '../reference/digest.ts';
-import { familiarReference, formatReference, type Reference } from '../reference/reference.ts';
+import {
+  familiarReference,
+  formatReference,
+  formatRepository,
+  type Reference,
+} from '../reference/reference.ts';
 import { hasBlob, sizeOf } from './blob-files.ts';
 import { checkStore, type StoreCheck } from './check.ts';
 import { readStoredDocument } from './documents.ts';
@@ -33,7 +46,7 @@ export interface OpenStoreOptions {
 }
 
 /** A store of images. Nothing is kept open between calls, so there is nothing to close. */
-export interface BlobStore extends ImageTarget, LocalBlobs, Listing {
+export interface BlobStore extends ImageTarget, LocalBlobs, Listing, Referring, ReferrerTarget {
   /** Absolute. */
   readonly dir: string;
   readonly readOnly: boolean;
@@ -162,6 +175,16 @@ export async function openStore(dir: string, options: OpenStoreOptions = {}): Pr
     async hold(manifest) {
       prepareWrite();
       await recordPushed(paths, manifest, await keeper.name(manifest.descriptor));
+    },
+    async referrers(subject, { artifactType } = {}) {
+      const { storedReferrers } = await import('./referrers.ts');
+      return storedReferrers(paths, subject, artifactType);
+    },
+    async refer(descriptor, name) {
+      prepareWrite();
+      const { pushedReferrer } = await import('./referrers.ts');
+      const manifest = pushedReferrer(paths, descriptor, formatRepository(name));
+      await recordPushed(paths, manifest, await keeper.name(descriptor));
     },
     async layerRecord(digest) {
       return readLayerRecord(paths, digest);

@@ -7,6 +7,7 @@ export const transferFlags = {
   'all-platforms': Flags.boolean({
     summary: 'All of the image as it is, same digest, or fail. Default: all that the source has',
   }),
+  referrers: Flags.boolean({ summary: 'Also what refers to the image: signatures, SBOMs, attachments' }),
   concurrency: Flags.integer({ min: 1, max: 64, default: 6, helpValue: 'N', summary: 'Blobs in flight' }),
 };
 
@@ -22,23 +23,27 @@ export const destinationArg = Args.string({
 export function transferOptions(flags: {
   platform?: string | undefined;
   'all-platforms'?: boolean;
+  referrers?: boolean;
   concurrency?: number;
 }): TransferOptions {
   return {
     platforms: flags.platform?.split(','),
     allPlatforms: flags['all-platforms'],
+    referrers: flags.referrers,
     concurrency: flags.concurrency,
   };
 }
 
 /** One image of the answer with --json. */
-export function copiedJson({ name, reference, root, manifests, transferred, reused }: CopiedImage): object {
+export function copiedJson(image: CopiedImage): object {
+  const { name, reference, root, manifests, referrers, transferred, reused } = image;
   return {
     name,
     destination: reference.tag === undefined ? undefined : familiarReference(reference),
     digest: root.digest,
     mediaType: root.mediaType,
     manifests: manifests.map(({ digest }) => digest),
+    referrers,
     transferredBytes: transferred,
     reusedBytes: reused,
   };

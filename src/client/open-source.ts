@@ -7,6 +7,7 @@ import type { Descriptor } from '../manifest/descriptor.ts';
 import type { ImageSource } from '../place/place.ts';
 import { familiarReference, type Reference } from '../reference/reference.ts';
 import type { Client } from './client.ts';
+import { withStoreReferrers } from './layout-referrers.ts';
 import { parseImage, parseName } from './image-argument.ts';
 
 /** A place with the image it was opened for. */
@@ -84,7 +85,7 @@ type BoxName = Extract<ImageName, { path: string }>;
 async function openBox(client: Client, image: string, name: BoxName): Promise<OpenedSource> {
   const archive =
     name.transport === 'oci'
-      ? await openOciLayout(name.path)
+      ? withStoreReferrers(await openOciLayout(name.path), name.path)
       : await openArchive(name.path, { signal: client.signal });
   try {
     const root = await archive.resolveName(name.selector);

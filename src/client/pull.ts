@@ -1,14 +1,18 @@
 // Pull: from a registry into the store, and nothing else.
 import { type CopyResult, createCopier } from '../copy/copier.ts';
 import { OciError } from '../errors.ts';
+import type { Digest } from '../reference/digest.ts';
 import { formatReference, type Reference } from '../reference/reference.ts';
 import type { Client } from './client.ts';
 import { parseName } from './image-argument.ts';
+import { withReferrers } from './transfer.ts';
 
 /** Options of `pull`. */
 export interface PullOptions {
   /** Everything the index names, attestations included. */
   allPlatforms?: boolean | undefined;
+  /** Also what refers to the image: signatures, SBOMs, attestations. Default false. */
+  referrers?: boolean | undefined;
   /** Blobs in flight per registry. Default 6. */
   concurrency?: number | undefined;
 }
@@ -18,6 +22,8 @@ export interface PulledImage extends CopyResult {
   /** `docker.io/library/alpine:3.20` */
   name: string;
   reference: Reference;
+  /** What refers to it and is in the store now; set when it was asked for. */
+  referrers?: Digest[] | undefined;
 }
 
 /**
@@ -35,17 +41,16 @@ export async function pull(
   if (platform !== undefined && options.allPlatforms === true) {
     throw new OciError('USAGE', '--platform and --all-platforms exclude each other');
   }
-  const copier = createCopier(await client.store(), {
-    signal: client.signal,
-    onProgress: client.onProgress,
-    concurrency: options.concurrency,
-  });
+  const { signal, onProgress } = client;
+  const target = await client.store();
+  const copier = createCopier(target, { signal, onProgress, concurrency: options.concurrency });
   const jobs = references.map(async (reference): Promise<PulledImage> => {
-    const result = await copier.copy(await client.repository(reference), reference, {
-      platform,
-      allPlatforms: options.allPlatforms,
-    });
-    return { name: formatReference(reference), reference, ...result };
+    const source = await client.repository(reference);
+    const { allPlatforms } = options;
+    const copied = await copier.copy(source, reference, { platform, allPlatforms });
+    const request = { source, target, copied, name: reference, as: reference };
+    const all = options.referrers ? await withReferrers(request, { signal, onProgress }) : copied;
+    return { name: formatReference(reference), reference, ...all };
   });
   const settled = await Promise.allSettled(jobs);
   const failed = settled.find((job) => job.status === 'rejected');

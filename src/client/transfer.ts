@@ -1,11 +1,13 @@
 // Copies opened images to an opened destination: what push, copy, save and load have in common.
-import { type CopyResult, createCopier } from '../copy/copier.ts';
+import { type CopierOptions, type CopyResult, createCopier } from '../copy/copier.ts';
 import type { Selection } from '../copy/graph.ts';
+import { copyReferrers, type ReferrersRequest } from '../copy/referrers.ts';
 import { OciError } from '../errors.ts';
 import type { Platform } from '../manifest/descriptor.ts';
 import { parsePlatform } from '../manifest/platform.ts';
 import type { ImageSource } from '../place/place.ts';
 import type { TransferVerb } from '../place/progress.ts';
+import type { Digest } from '../reference/digest.ts';
 import { familiarReference, type Reference } from '../reference/reference.ts';
 import type { Client } from './client.ts';
 import type { OpenedDestination } from './open-destination.ts';
@@ -24,12 +26,16 @@ export interface PlatformOptions {
 }
 
 export interface TransferOptions extends PlatformOptions {
+  /** Also what refers to the image: signatures, SBOMs, attestations. Default false. */
+  referrers?: boolean | undefined;
   /** Blobs in flight. Default 6. */
   concurrency?: number | undefined;
 }
 
 /** One image copied. */
 export interface CopiedImage extends CopyResult {
+  /** What refers to it and is there now; set when it was asked for. */
+  referrers?: Digest[] | undefined;
   /** The image as people write it. */
   name: string;
   /** What it is called now. */
@@ -77,8 +83,12 @@ export async function transfer(
       try {
         const as = await destination.nameFor(opened);
         const chosen: Selection = destination.singlePlatform ? { allPlatforms: true } : selection;
-        const result = await copier.copy(startingAt(opened), opened.reference ?? as, { ...chosen, as });
-        copied.push({ name: opened.name, reference: as, ...result });
+        const name = opened.reference ?? as;
+        const result = await copier.copy(startingAt(opened), name, { ...chosen, as });
+        const request = { source: opened.source, target: destination.target, copied: result, name, as };
+        const all =
+          options.referrers === true ? await withReferrers(request, { onProgress, signal, verb }) : result;
+        copied.push({ name: opened.name, reference: as, ...all });
       } finally {
         await opened.close();
       }
@@ -91,12 +101,32 @@ export async function transfer(
   return copied;
 }
 
+/** What was copied, with what refers to it copied as well. */
+export async function withReferrers(
+  request: ReferrersRequest,
+  options: CopierOptions,
+): Promise<CopyResult & { referrers: Digest[] }> {
+  const { copied } = request;
+  const { referrers, transferred, reused } = await copyReferrers(request, options);
+  return {
+    ...copied,
+    referrers,
+    transferred: copied.transferred + transferred,
+    reused: copied.reused + reused,
+  };
+}
+
 /** The image for one platform, without the index around it. */
 async function openOnePlatform(
   client: Client,
   image: string,
-  options: PlatformOptions,
+  options: TransferOptions,
 ): Promise<OpenedSource> {
+  if (options.referrers === true) {
+    throw new OciError('USAGE', `${image}: a docker-archive holds no referrers`, {
+      hint: 'use oci-archive: for them',
+    });
+  }
   const platforms = await platformsOf(client, options);
   if (options.allPlatforms === true || (platforms?.length ?? 0) > 1) {
     throw new OciError('USAGE', `${image}: a docker-archive holds one platform of an image`, {

@@ -26,6 +26,10 @@ export default class Pull extends OciCommand<typeof Pull> {
   };
   static override flags = {
     'all-platforms': Flags.boolean({ summary: 'Everything the image has, not only one platform' }),
+    referrers: Flags.boolean({
+      exclusive: ['unpack'],
+      summary: 'Also what refers to the image: signatures, SBOMs, attachments',
+    }),
     concurrency: Flags.integer({
       min: 1,
       max: 64,
@@ -60,14 +64,16 @@ export default class Pull extends OciCommand<typeof Pull> {
     }
     const pulled = await pull(client, argv, {
       allPlatforms: flags['all-platforms'],
+      referrers: flags.referrers,
       concurrency: flags.concurrency,
     });
     answer(
-      pulled.map(({ name, root, manifests, transferred, reused }) => ({
+      pulled.map(({ name, root, manifests, referrers, transferred, reused }) => ({
         name,
         digest: root.digest,
         mediaType: root.mediaType,
         manifests: manifests.map(({ digest }) => digest),
+        referrers,
         transferredBytes: transferred,
         reusedBytes: reused,
       })),

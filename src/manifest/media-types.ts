@@ -40,6 +40,14 @@ const LAYERS: ReadonlyMap<string, { compression: Compression; foreign: boolean }
   ).map(([type, compression, foreign]) => [type, { compression, foreign }]),
 );
 
+// RFC 6838, 4.2
+const MEDIA_TYPE = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/;
+
+/** True for `type/subtype`, without parameters. */
+export function isMediaType(text: string): boolean {
+  return MEDIA_TYPE.test(text);
+}
+
 /** An index or manifest list: a document that names manifests. */
 export function isIndexType(mediaType: string): boolean {
   return mediaType === OCI_INDEX || mediaType === DOCKER_LIST;

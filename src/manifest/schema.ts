@@ -6,12 +6,11 @@ import { type Digest, isDigest } from '../reference/digest.ts';
 import type { ImageConfig } from './config.ts';
 import type { Descriptor } from './descriptor.ts';
 import type { ImageIndex, ImageManifest } from './document.ts';
+import { isMediaType } from './media-types.ts';
 
 // image-spec descriptor.md, digests. Registered algorithms must match `isDigest`; others are well formed, but not for us.
 const DIGEST_GRAMMAR = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/;
 const REGISTERED = /^sha(?:256|384|512):/;
-// RFC 6838, 4.2
-const MEDIA_TYPE = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 const text = z.string();
@@ -21,7 +20,7 @@ const optional = z.exactOptional;
 
 const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), 'is not a digest');
 const size = z.int().check(z.minimum(0, 'is negative'));
-const mediaType = text.check(z.regex(MEDIA_TYPE, 'is not a media type'));
+const mediaType = text.check(z.refine(isMediaType, 'is not a media type'));
 
 const platform = object({
   os: text,

@@ -3,6 +3,7 @@
 import type { Readable } from 'node:stream';
 import type { OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
+import type { Digest } from '../reference/digest.ts';
 import type { Reference } from '../reference/reference.ts';
 
 /** Options of every read. */
@@ -103,6 +104,33 @@ export interface NameCheck {
   ): Promise<boolean>;
 }
 
+/** Options of `referrers`. */
+export interface ReferrersOptions {
+  /** Only those of this type. */
+  artifactType?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A place that knows which documents refer to one: signatures, SBOMs (distribution-spec, listing referrers). */
+export interface Referring {
+  /** Manifests and indexes whose `subject` has this digest, with `artifactType` and `annotations` as far as they have them. */
+  referrers(subject: Digest, options?: ReferrersOptions): Promise<Descriptor[]>;
+}
+
+/** A place where a document that refers to another is kept for that, without a name of its own. */
+export interface ReferrerTarget {
+  /** Lets the document, which is there already, be found by its subject. `name`: the repository it is meant for. */
+  refer(descriptor: Descriptor, name: Reference): Promise<void>;
+}
+
+export function hasReferrers(place: object): place is Referring {
+  return 'referrers' in place;
+}
+
+export function takesReferrers(place: object): place is ReferrerTarget {
+  return 'refer' in place;
+}
+
 /** A place whose bytes may come from several others, such as a registry behind mirrors. */
 export interface Alternatives {
   /** Its bytes for the descriptor were not what they should be: true when the next `fetch` asks somebody else. */
@@ -113,10 +141,10 @@ export function hasNameCheck(place: object): place is NameCheck {
   return 'names' in place;
 }
 
-export function hasAlternatives(place: object): place is Alternatives {
-  return 'distrust' in place;
-}
-
 export function hasLocalBlobs(place: object): place is LocalBlobs {
   return 'locate' in place;
+}
+
+export function hasAlternatives(place: object): place is Alternatives {
+  return 'distrust' in place;
 }

@@ -1,4 +1,4 @@
-// Finds the next page in `Link` headers (RFC 8288), as tag lists use them.
+// Finds the next page in `Link` headers (RFC 8288), as lists of tags and of referrers use them.
 
 const LINK = /<([^>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]+))?)*)/g;
 const NEXT = /;\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?=\s*(?:;|$)))/i;
@@ -11,4 +11,15 @@ export function parseNextLink(headers: readonly string[]): string | undefined {
     }
   }
   return undefined;
+}
+
+/**
+ * The next page's path and query, always of this registry: one behind a proxy may name itself by an inner address, and
+ * credentials go nowhere else.
+ */
+export function nextPage(links: readonly string[], current: URL): string | undefined {
+  const link = parseNextLink(links);
+  if (link === undefined || !URL.canParse(link, current)) return undefined;
+  const { pathname, search } = new URL(link, current);
+  return pathname + search;
 }

@@ -2,7 +2,8 @@
 import { Readable } from 'node:stream';
 import { OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import type { ImageSource, ImageTarget, NameCheck } from '../place/place.ts';
+import { subjectOf } from '../manifest/referrer.ts';
+import type { ImageSource, ImageTarget, NameCheck, ReferrerTarget, Referring } from '../place/place.ts';
 import { readSmall } from '../place/read-document.ts';
 import type { Digest } from '../reference/digest.ts';
 import {
@@ -15,7 +16,8 @@ import type { CredentialSource } from './credentials.ts';
 import { existsIn, standsFor } from './exists.ts';
 import { fetchContent, isDocument } from './fetch-content.ts';
 import { openDocument, putManifest } from './put-manifest.ts';
-import { recordReferrer, subjectOf } from './referrers-tag.ts';
+import { createReferrersReader } from './referrers.ts';
+import { recordReferrer } from './referrers-tag.ts';
 import { removeFrom } from './remove.ts';
 import { resolveManifest } from './resolve.ts';
 import { createSession } from './session.ts';
@@ -27,7 +29,7 @@ import { createUploader } from './upload.ts';
 export type RepositoryName = NamedRepository;
 
 /** A repository; tokens are kept as long as this is. */
-export interface Repository extends ImageTarget, NameCheck, RepositoryName {
+export interface Repository extends ImageTarget, NameCheck, Referring, ReferrerTarget, RepositoryName {
   /**
    * The tags in the registry's order, asked for page by page as they are read.
    * Throws IMAGE_NOT_FOUND, UNAUTHORIZED, DENIED, REGISTRY_ERROR.
@@ -64,8 +66,11 @@ export function openRepository(
   const writing = reading.writing();
   const session = access === 'push' ? writing : reading;
   const uploader = createUploader(writing);
+  const referrers = createReferrersReader(session);
   /** Read while resolving a name or just written, so that fetching or tagging them does not ask (and count) twice. */
   const documents = new Map<Digest, Buffer>();
+  /** Written just now, and so known by what they refer to. */
+  const recorded = new Set<Digest>();
 
   function keep(digest: Digest, raw: Buffer): void {
     documents.set(digest, raw);
@@ -99,6 +104,7 @@ export function openRepository(
         const noted = await putManifest(writing, descriptor, raw, { name: descriptor.digest, signal });
         const subject = noted ? undefined : subjectOf(descriptor, raw);
         if (subject !== undefined) await recordReferrer(writing, descriptor, raw, { subject, signal });
+        recorded.add(descriptor.digest);
         keep(descriptor.digest, raw);
       });
     },
@@ -108,6 +114,17 @@ export function openRepository(
       if (tag === undefined) return;
       const raw = documents.get(descriptor.digest) ?? (await readSmall(self, descriptor));
       await putManifest(writing, descriptor, raw, { name: tag });
+    },
+    referrers: (subject, options) => referrers.list(subject, options),
+    async refer(descriptor) {
+      // One with the API found out when the document was written. Without, the list may lack what is there: whoever wrote it
+      // may have died before it was recorded.
+      if (recorded.has(descriptor.digest)) return;
+      const raw = documents.get(descriptor.digest) ?? (await readSmall(self, descriptor));
+      const subject = subjectOf(descriptor, raw);
+      if (subject === undefined) return;
+      if (referrers.hasApi === undefined) await referrers.list(subject.digest);
+      if (referrers.hasApi === false) await recordReferrer(writing, descriptor, raw, { subject });
     },
     remove: (reference) => removeFrom(writing, reference),
   };

@@ -5,7 +5,7 @@ import { isTag } from '../reference/grammar.ts';
 import { readText } from './body.ts';
 import { headerValues } from './http.ts';
 import { asRecord } from './json.ts';
-import { parseNextLink } from './link-header.ts';
+import { nextPage } from './link-header.ts';
 import type { Session } from './session.ts';
 
 export interface TagsOptions {
@@ -49,15 +49,4 @@ function parsePage(text: string, what: string): string[] {
   return tags.filter(
     (tag): tag is string => typeof tag === 'string' && isTag(tag) && !DIGEST_AS_TAG.test(tag),
   );
-}
-
-/**
- * The next page's path and query, always of this registry: one behind a proxy may name itself by an inner address, and
- * credentials go nowhere else.
- */
-function nextPage(links: readonly string[], current: URL): string | undefined {
-  const link = parseNextLink(links);
-  if (link === undefined || !URL.canParse(link, current)) return undefined;
-  const { pathname, search } = new URL(link, current);
-  return pathname + search;
 }

@@ -302,6 +302,9 @@ describe('a manifest that refers to another (distribution spec 1.1)', () => {
     nock(host, { reqheaders: { 'content-type': index } })
       .put(tag, list([entry]))
       .reply(201);
+    nock(host)
+      .get(tag)
+      .reply(200, list([entry]));
     await write();
   });
   it('joins those that are listed, once', async () => {
@@ -313,7 +316,26 @@ describe('a manifest that refers to another (distribution spec 1.1)', () => {
     nock(host)
       .put(tag, list([other, entry]))
       .reply(201);
+    nock(host)
+      .get(tag)
+      .times(2)
+      .reply(200, list([other, entry]));
     await write();
+    await write();
+  });
+  it('is written once more when another who wrote at the same moment did not know of it', async () => {
+    const other = { mediaType, digest: layerDescriptor.digest, size: 7 };
+    nock(host).put(`/v2/team/app/manifests/${referrer.digest}`).reply(201);
+    nock(host).get(tag).reply(404);
+    nock(host)
+      .put(tag, list([entry]))
+      .reply(201);
+    nock(host)
+      .get(tag)
+      .reply(200, list([other]));
+    nock(host)
+      .put(tag, list([other, entry]))
+      .reply(201);
     nock(host)
       .get(tag)
       .reply(200, list([other, entry]));

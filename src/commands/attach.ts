@@ -1,0 +1,78 @@
+import { Args, Flags } from '@oclif/core';
+import { OciCommand, type Session } from '../cli/command.ts';
+import { imageArg } from '../cli/flags.ts';
+import { attach } from '../client/attach.ts';
+import { OciError } from '../errors.ts';
+import { TITLE } from '../manifest/artifact.ts';
+import { familiarReference, withDigest } from '../reference/reference.ts';
+
+export default class Attach extends OciCommand<typeof Attach> {
+  static override usage = 'attach IMAGE FILE[:MEDIATYPE]... --artifact-type TYPE [FLAGS]';
+  static override summary = 'Attach files to an image: an SBOM, a report, a signature';
+  static override description =
+    'Makes an artifact that refers to the image, in the place where the image is: the store if it has it, else the registry (docker://NAME always means that), or a layout. With --platform it refers to the manifest of that platform. Files of any size are streamed. The same files attached again are the same artifact. Prints NAME@DIGEST of it.';
+  static override examples = [
+    '<%= config.bin %> attach docker://localhost:5000/app:1 sbom.json:application/spdx+json --artifact-type application/spdx+json',
+    "<%= config.bin %> attach app:1 report.html --artifact-type application/vnd.example.scan --annotation 'scanner=trivy 0.60'",
+  ];
+  static override strict = false;
+  static override args = {
+    image: imageArg,
+    file: Args.string({
+      name: 'FILE',
+      required: true,
+      description: 'one or more files; the default type is application/octet-stream',
+    }),
+  };
+  static override flags = {
+    'artifact-type': Flags.string({
+      required: true,
+      helpValue: 'TYPE',
+      summary: 'What the artifact is, as a media type',
+    }),
+    annotation: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'KEY=VALUE',
+      summary: 'A remark on the artifact; may be given several times',
+    }),
+  };
+
+  protected async execute({ argv, flags, client, answer, note }: Session<typeof Attach>): Promise<void> {
+    const [image = '', ...files] = argv;
+    const attached = await attach(client, image, files, {
+      artifactType: flags['artifact-type'],
+      annotations: parseAnnotations(flags.annotation ?? []),
+    });
+    const { name, from, reference, root, subject, transferred, reused } = attached;
+    if (from === 'store') note(`attached in the store; to send it: ocitool push --referrers ${name}`);
+    const json = {
+      name,
+      subject: subject.digest,
+      digest: root.digest,
+      mediaType: root.mediaType,
+      artifactType: flags['artifact-type'],
+      files: attached.files.map(({ descriptor: { mediaType, digest, size, annotations } }) => ({
+        title: annotations?.[TITLE],
+        mediaType,
+        digest,
+        size,
+      })),
+      transferredBytes: transferred,
+      reusedBytes: reused,
+    };
+    answer(json, () => [
+      reference === undefined ? root.digest : familiarReference(withDigest(reference, root.digest)),
+    ]);
+  }
+}
+
+function parseAnnotations(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+      if (key !== undefined && value !== undefined) return [key, value];
+      throw new OciError('USAGE', `--annotation ${text}: no value`, { hint: 'write it as KEY=VALUE' });
+    }),
+  );
+}
