@@ -4,6 +4,9 @@ import { OciError } from '../../errors.ts';
 import type { RunConfig } from '../../manifest/config.ts';
 import type { RunRequest } from './run-request.ts';
 
+/** Where `--init` puts its program: in /dev, which is never the image's. Run as `INIT -- COMMAND…`. */
+export const INIT_PATH = '/dev/init';
+
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**

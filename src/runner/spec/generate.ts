@@ -2,7 +2,7 @@
 // Pure: what it needs to know of the machine, of the image's users and of folders made for it comes in as data.
 import type { RunConfig } from '../../manifest/config.ts';
 import { chooseCapabilities } from './capabilities.ts';
-import { argsOf, cwdOf, envOf } from './command-line.ts';
+import { argsOf, cwdOf, envOf, INIT_PATH } from './command-line.ts';
 import { type HostFacts, inMap } from './host-facts.ts';
 import { MASKED_PATHS, READONLY_PATHS } from './host-paths.ts';
 import { resourcesOf, rlimitsOf } from './limits.ts';
@@ -42,9 +42,6 @@ export interface GenerateInput {
   /** Kept in the spec for whoever reads it (`org.opencontainers.image.…`). */
   annotations?: Record<string, string>;
 }
-
-/** `INIT -- COMMAND…`, as tini, catatonit and docker-init take it. */
-const INIT_PATH = '/dev/init';
 
 /**
  * The container's config.json. Throws USAGE for what was asked wrongly, PERMISSION for a capability that is not ours

@@ -1,0 +1,108 @@
+// Tests of a system call's arguments as BPF: arguments have 64 bits, BPF's words 32, so each is two tests.
+import { AND, type Instruction, JUMP, LOAD } from './bpf.ts';
+import type { SyscallRule } from './runtime-spec.ts';
+
+type Test = NonNullable<SyscallRule['args']>[number];
+
+/** struct seccomp_data: where the arguments begin. */
+const ARGUMENTS_OFFSET = 16;
+
+/** Where a jump goes: on, past this test, or past the whole rule. */
+type Goal = 'on' | 'next' | 'fail';
+interface Step extends Instruction {
+  then?: Goal;
+  otherwise?: Goal;
+}
+
+/** Code that runs into what follows when all tests hold, and else passes over one instruction more than its own. */
+export function argumentTests(tests: readonly Test[]): Instruction[] {
+  const steps = tests.map(stepsOf);
+  const total = steps.reduce((sum, { length }) => sum + length, 0);
+  let before = 0;
+  return steps.flatMap((own) => {
+    const end = before + own.length;
+    const code = own.map(({ then = 'on', otherwise = 'on', code, k }, index): Instruction => {
+      const distance = { on: 0, next: end - (before + index) - 1, fail: total - (before + index) };
+      return { code, k, jt: distance[then], jf: distance[otherwise] };
+    });
+    before = end;
+    return code;
+  });
+}
+
+/** Upper half first: it decides unless it is equal. */
+function stepsOf({ index, op, value, valueTwo = 0 }: Test): Step[] {
+  const [low, high] = halves(value);
+  // Little-endian: the lower half comes first.
+  const offset = ARGUMENTS_OFFSET + 8 * index;
+  const loadLow = { code: LOAD, k: offset };
+  const loadHigh = { code: LOAD, k: offset + 4 };
+  const is = (k: number, then: Goal, otherwise: Goal): Step => ({ code: JUMP.equal, k, then, otherwise });
+  const isAbove = (k: number, then: Goal, otherwise: Goal): Step => ({
+    code: JUMP.above,
+    k,
+    then,
+    otherwise,
+  });
+  const isAtLeast = (k: number, then: Goal, otherwise: Goal): Step => ({
+    code: JUMP.atLeast,
+    k,
+    then,
+    otherwise,
+  });
+  switch (op) {
+    case 'SCMP_CMP_EQ':
+      return [loadHigh, is(high, 'on', 'fail'), loadLow, is(low, 'next', 'fail')];
+    case 'SCMP_CMP_NE':
+      return [loadHigh, is(high, 'on', 'next'), loadLow, is(low, 'fail', 'next')];
+    case 'SCMP_CMP_GT':
+      return [
+        loadHigh,
+        isAbove(high, 'next', 'on'),
+        is(high, 'on', 'fail'),
+        loadLow,
+        isAbove(low, 'next', 'fail'),
+      ];
+    case 'SCMP_CMP_GE':
+      return [
+        loadHigh,
+        isAbove(high, 'next', 'on'),
+        is(high, 'on', 'fail'),
+        loadLow,
+        isAtLeast(low, 'next', 'fail'),
+      ];
+    case 'SCMP_CMP_LT':
+      return [
+        loadHigh,
+        isAbove(high, 'fail', 'on'),
+        is(high, 'on', 'next'),
+        loadLow,
+        isAtLeast(low, 'fail', 'next'),
+      ];
+    case 'SCMP_CMP_LE':
+      return [
+        loadHigh,
+        isAbove(high, 'fail', 'on'),
+        is(high, 'on', 'next'),
+        loadLow,
+        isAbove(low, 'fail', 'next'),
+      ];
+    case 'SCMP_CMP_MASKED_EQ': {
+      const [wantedLow, wantedHigh] = halves(valueTwo);
+      return [
+        loadHigh,
+        { code: AND, k: high },
+        is(wantedHigh, 'on', 'fail'),
+        loadLow,
+        { code: AND, k: low },
+        is(wantedLow, 'next', 'fail'),
+      ];
+    }
+    default:
+      throw new Error(`${op}: no such comparison`);
+  }
+}
+
+function halves(value: number): [low: number, high: number] {
+  return [value % 2 ** 32, Math.floor(value / 2 ** 32)];
+}
