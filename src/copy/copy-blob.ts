@@ -1,7 +1,13 @@
 // Moves one blob: resumes what an earlier attempt left, and never makes a byte visible that was not verified.
 import { isOciError, OciError, throwIfAborted } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import { hasAlternatives, type ImageSource, type ImageTarget, type Ingest } from '../place/place.ts';
+import {
+  hasAlternatives,
+  type ImageSource,
+  type ImageTarget,
+  type Ingest,
+  isRemote,
+} from '../place/place.ts';
 import type { LongOptions, TransferVerb } from '../place/progress.ts';
 
 /** What happened to one blob. Bytes. */
@@ -20,13 +26,15 @@ export interface BlobOptions extends LongOptions {
 
 /**
  * Copies one blob unless the target has it. Bytes kept from an earlier attempt are used; when the whole then fails
- * verification they are the first suspects, and the blob is fetched once more from its start.
+ * verification they are the first suspects, and the way from a registry the next ones: the blob is fetched once more
+ * from its start.
  */
 export async function copyBlob(
   source: ImageSource,
   target: ImageTarget,
   descriptor: Descriptor,
   options: BlobOptions,
+  attempt = 1,
 ): Promise<BlobOutcome> {
   throwIfAborted(options.signal);
   const ingest = await target.ingest(descriptor, { signal: options.signal, from: source });
@@ -41,23 +49,30 @@ export async function copyBlob(
       offset > 0 ? { type: 'resumed', descriptor, offset } : { type: 'started', descriptor, offset: 0 },
     );
     const transferred = await fill(source, ingest, descriptor, options);
-    try {
-      settled = true;
-      await ingest.commit();
-    } catch (error) {
-      if (!isIntegrityError(error) || (offset === 0 && !othersHaveIt(source, descriptor, error))) throw error;
-      return await copyBlob(source, target, descriptor, options);
-    }
+    settled = true;
+    await ingest.commit();
     options.onProgress?.({ type: 'done', descriptor, verb: options.verb });
     return { transferred, reused: offset };
   } catch (error) {
     if (!settled) await (isIntegrityError(error) ? ingest.abort() : ingest.suspend());
-    if (!settled && othersHaveIt(source, descriptor, error)) {
-      return await copyBlob(source, target, descriptor, options);
+    if (othersHaveIt(source, descriptor, error)) {
+      return await copyBlob(source, target, descriptor, options, attempt);
+    }
+    if (isIntegrityError(error) && attempt === 1 && (offset > 0 || isRemote(source))) {
+      const { digest } = descriptor;
+      options.onProgress?.({
+        type: 'retrying',
+        what: digest,
+        reason: error.message,
+        attempt,
+        delayMs: 0,
+        digest,
+      });
+      return await copyBlob(source, target, descriptor, options, attempt + 1);
     }
     // The target lost some bytes on their way, and says from where it wants them again.
     if (await ingest.recover?.(error)) {
-      const { transferred, reused } = await copyBlob(source, target, descriptor, options);
+      const { transferred, reused } = await copyBlob(source, target, descriptor, options, attempt);
       return { transferred: transferred + reused - offset, reused: offset };
     }
     throw error;

@@ -148,3 +148,8 @@ export function hasLocalBlobs(place: object): place is LocalBlobs {
 export function hasAlternatives(place: object): place is Alternatives {
   return 'distrust' in place;
 }
+
+/** True for a place across a network, where bytes may be changed on their way: worth asking once more. */
+export function isRemote(place: object): boolean {
+  return 'registry' in place;
+}

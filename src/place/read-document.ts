@@ -1,9 +1,9 @@
 // Reads the small documents of an image graph (indexes, manifests, configs) from any place: bounded and verified.
-import { OciError } from '../errors.ts';
+import { isOciError, OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { type ManifestDocument, parseDocument } from '../manifest/document.ts';
 import { MANIFEST_LIMIT } from '../manifest/limits.ts';
-import type { ImageSource } from './place.ts';
+import { type ImageSource, isRemote } from './place.ts';
 import { readVerified } from './verify.ts';
 
 /** Options of the readers here. */
@@ -11,7 +11,7 @@ export interface ReadOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** The verified bytes of a small document. Throws MANIFEST_TOO_LARGE before anything is read, and what `fetch` throws. */
+/** The verified bytes of a small document; asked for once more when they came changed over a network. Throws MANIFEST_TOO_LARGE before anything is read, and what `fetch` throws. */
 export async function readSmall(
   source: ImageSource,
   descriptor: Descriptor,
@@ -24,7 +24,15 @@ export async function readSmall(
       { hint: 'no real image needs a manifest or config this large; do not trust it' },
     );
   }
-  return readVerified(await source.fetch(descriptor, { signal: options.signal }), descriptor);
+  const read = async (): Promise<Buffer> =>
+    readVerified(await source.fetch(descriptor, { signal: options.signal }), descriptor);
+  try {
+    return await read();
+  } catch (error) {
+    const changed = isOciError(error, 'DIGEST_MISMATCH') || isOciError(error, 'SIZE_MISMATCH');
+    if (!changed || !isRemote(source)) throw error;
+    return await read();
+  }
 }
 
 /** The verified, parsed index or manifest that `descriptor` names. Throws MANIFEST_INVALID and what `readSmall` throws. */

@@ -7,7 +7,9 @@ import type { FetchOptions } from '../place/place.ts';
 import { discard } from './body.ts';
 import { parseContentLength, parseContentRange } from './content-range.ts';
 import { type HttpResponse, header } from './http.ts';
+import { passingRefusal } from './passing-refusal.ts';
 import { type OpenedBody, resumingBody } from './resuming-body.ts';
+import { waitToRetry } from './retry.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -49,19 +51,41 @@ async function openAt(
       what,
       signal,
     });
-  const response = await ask(rangeFrom(offset));
-  if (response.status === 404 && (descriptor.urls?.length ?? 0) > 0) {
-    await discard(response);
-    return await openForeign(session, descriptor, offset, signal);
+  for (let attempt = 1; ; attempt += 1) {
+    const response = await ask(rangeFrom(offset));
+    if (response.status === 404 && (descriptor.urls?.length ?? 0) > 0) {
+      await discard(response);
+      return await openForeign(session, descriptor, offset, signal);
+    }
+    const opened = accept(response, descriptor, offset);
+    if (opened !== undefined) return opened;
+    if (offset > 0 && (response.status === 206 || response.status === 416)) {
+      // Bytes of another range, or none: refused, and asked for from the start, past what is held already.
+      response.body.destroy();
+      return await openWhole(session, descriptor, offset, await ask({}));
+    }
+    const refusal = await passingRefusal(session, response, what, signal);
+    if (refusal === undefined) throw await session.failure(response, { what, kind });
+    if (attempt > session.transport.retry.retries) throw refusal;
+    await waitToRetry(session.transport, {
+      what,
+      failure: refusal,
+      attempt,
+      digest: descriptor.digest,
+      signal,
+    });
   }
-  const opened = accept(response, descriptor, offset);
-  if (opened !== undefined) return opened;
-  if (offset === 0 || (response.status !== 206 && response.status !== 416)) {
-    throw await session.failure(response, { what, kind });
-  }
-  // Bytes of another range, or none: refused, and asked for from the start, past what is held already.
-  response.body.destroy();
-  const whole = await ask({});
+}
+
+/** The whole blob in answer to a range, to be read past what is held. */
+async function openWhole(
+  session: Session,
+  descriptor: Descriptor,
+  offset: number,
+  whole: HttpResponse,
+): Promise<OpenedBody> {
+  const what = nameOf(session, descriptor);
+  const kind = isDocument(descriptor.mediaType) ? 'manifest' : 'blob';
   if (whole.status !== 200) throw await session.failure(whole, { what, kind });
   const size = parseContentLength(header(whole.headers, 'content-length'));
   if (size !== undefined && size <= offset) {

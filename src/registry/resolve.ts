@@ -17,6 +17,8 @@ import { discard, readBytes } from './body.ts';
 import { parseContentLength } from './content-range.ts';
 import { type HttpResponse, header } from './http.ts';
 import { nearTags } from './near-tags.ts';
+import { passingRefusal } from './passing-refusal.ts';
+import { waitToRetry } from './retry.ts';
 import type { Session } from './session.ts';
 import { listTags } from './tags.ts';
 
@@ -56,9 +58,28 @@ export async function resolveManifest(
     if (descriptor !== undefined) return { descriptor };
     // A HEAD may be answered 405, 403 or 404 (a GET has the reason), or 200 without digest, length or type.
   }
-  const response = await session.request({ ...request, method: 'GET' });
-  if (response.status !== 200) throw await notResolved(session, response, reference, suggest, signal);
-  return await fromBody(session, response, reference);
+  let changes = 0;
+  for (let attempt = 1; ; attempt += 1) {
+    const response = await session.request({ ...request, method: 'GET' });
+    const failure =
+      response.status === 200 ? undefined : await passingRefusal(session, response, request.what, signal);
+    if (response.status !== 200 && failure === undefined) {
+      throw await notResolved(session, response, reference, suggest, signal);
+    }
+    const outcome = failure ?? (await fromBody(session, response, reference).catch(retriable));
+    if (!isOciError(outcome)) return outcome;
+    // A line or proxy changes bytes once; twice is how they are.
+    if (isOciError(outcome, 'DIGEST_MISMATCH') && changes++ > 0) throw outcome;
+    if (attempt > session.transport.retry.retries) throw outcome;
+    await waitToRetry(session.transport, { what: request.what, failure: outcome, attempt, signal });
+  }
+}
+
+/** A body that broke off or was changed on its way. */
+function retriable(error: unknown): OciError {
+  const codes = ['NETWORK', 'TIMEOUT', 'DIGEST_MISMATCH'] as const;
+  if (isOciError(error) && codes.some((code) => isOciError(error, code))) return error;
+  throw error;
 }
 
 function isFinal(status: number): boolean {

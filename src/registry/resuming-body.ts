@@ -4,7 +4,7 @@ import { abortError, isOciError, OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { HttpResponse } from './http.ts';
 import { networkError } from './network-error.ts';
-import { pause, retryDelay } from './retry.ts';
+import { waitToRetry } from './retry.ts';
 import type { Transport } from './transport.ts';
 
 /** An answer whose body starts `skip` bytes before the ones wanted. */
@@ -115,16 +115,7 @@ export function resumingBody(first: OpenedBody, options: ResumingBodyOptions): R
     attempt = held - attemptedAt >= PROGRESS_BYTES ? 1 : attempt + 1;
     attemptedAt = held;
     if (attempt > transport.retry.retries) throw failure;
-    const delayMs = retryDelay(transport.retry, attempt);
-    transport.onProgress({
-      type: 'retrying',
-      what,
-      reason: failure.message,
-      attempt,
-      delayMs,
-      digest: descriptor.digest,
-    });
-    await pause(delayMs, signal);
+    await waitToRetry(transport, { what, failure, attempt, digest: descriptor.digest, signal });
     const opened = await options.open(held, signal);
     if (done) opened.response.body.destroy();
     else attach(opened);

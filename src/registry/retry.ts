@@ -1,6 +1,8 @@
 // When a failed request is tried again and how long that waits: full jitter, and the server's own word first.
 import { setTimeout as delay } from 'node:timers/promises';
 import { abortError } from '../errors.ts';
+import type { OnProgress } from '../place/progress.ts';
+import type { Digest } from '../reference/digest.ts';
 
 /** How patient a transport is. Milliseconds. */
 export interface RetryPolicy {
@@ -58,4 +60,27 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   } catch {
     throw abortError(signal);
   }
+}
+
+/** What is about to be tried again. */
+export interface Retry {
+  /** `docker.io/library/alpine:3.20`, for messages. */
+  what: string;
+  /** What went wrong. */
+  failure: Error;
+  /** 1 is the first retry. */
+  attempt: number;
+  digest?: Digest | undefined;
+  signal: AbortSignal | undefined;
+}
+
+/** Tells that something is tried again, and waits before it. Throws ABORTED. */
+export async function waitToRetry(
+  { retry, onProgress }: { retry: RetryPolicy; onProgress: OnProgress },
+  { what, failure, attempt, digest, signal }: Retry,
+): Promise<void> {
+  const delayMs = retryDelay(retry, attempt);
+  const reason = failure.message;
+  onProgress({ type: 'retrying', what, reason, attempt, delayMs, ...(digest && { digest }) });
+  await pause(delayMs, signal ?? new AbortController().signal);
 }

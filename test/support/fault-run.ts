@@ -1,0 +1,173 @@
+// One pull through a registry that fails as a seed has it, and everything that must hold afterwards.
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { acquireFreeLock } from '../../src/blobstore/lock.ts';
+import { storePaths } from '../../src/blobstore/paths.ts';
+import { openStore } from '../../src/blobstore/store.ts';
+import { createClient } from '../../src/client/client.ts';
+import { type PulledImage, pull } from '../../src/client/pull.ts';
+import { isOciError } from '../../src/errors.ts';
+import type { Descriptor } from '../../src/manifest/descriptor.ts';
+import { OCI_INDEX, OCI_MANIFEST } from '../../src/manifest/media-types.ts';
+import type { Digest } from '../../src/reference/digest.ts';
+import { type FaultPlan, faultPlan, pick, type Random, randomFrom } from './fault-plan.ts';
+import {
+  type Asked,
+  type MemoryContent,
+  memoryRegistry,
+  startFaultProxy,
+  type Upstream,
+} from './fault-proxy.ts';
+import { addImage, addIndex, memoryPlace } from './image-builder.ts';
+
+/** Bytes of the layers of each image: nothing, little, and more than one read of a socket gives. */
+const IMAGES = [[40], [300, 20_000], [0, 70_000, 300_000], [5000, 5000, 150_000, 9]];
+const DEADLY_SHARE = 0.3;
+const TOKEN_SHARE = 0.3;
+/** Waits are short here; the timeout is far above what a busy machine needs for an answer from loopback. */
+const TRANSPORT = {
+  plainHttp: true,
+  timeoutMs: 400,
+  retry: { retries: 5, baseMs: 1, capMs: 3, retryAfterCapMs: 4 },
+};
+
+export interface SeededImage extends MemoryContent {
+  root: Descriptor;
+  layers: Digest[];
+}
+
+/** The images runs choose from: single ones and indexes of two platforms. */
+export function seededImages(): SeededImage[] {
+  const random = randomFrom(1);
+  return IMAGES.flatMap((sizes) => [false, true].map((indexed) => seededImage(random, sizes, indexed)));
+}
+
+function seededImage(random: Random, sizes: readonly number[], indexed: boolean): SeededImage {
+  const place = memoryPlace();
+  const layers = sizes.map((size) =>
+    Buffer.from(Array.from({ length: size }, () => Math.floor(random() * 256))),
+  );
+  const image = addImage(place, { layers, platform: { os: 'linux', architecture: 'amd64' } });
+  const others = indexed ? [addImage(place, { platform: { os: 'linux', architecture: 's390x' } })] : [];
+  const root = indexed ? addIndex(place, [image, ...others].map(withPlatform)) : image;
+  const mediaTypes = new Map([image, ...others].map(({ digest }) => [digest, OCI_MANIFEST]));
+  if (indexed) mediaTypes.set(root.digest, OCI_INDEX);
+  const { layers: named } = JSON.parse(String(place.blobs.get(image.digest))) as { layers: Descriptor[] };
+  return {
+    blobs: place.blobs,
+    tags: new Map([['1', root.digest]]),
+    mediaTypes,
+    root,
+    layers: named.map(({ digest }) => digest),
+  };
+}
+
+function withPlatform(descriptor: Descriptor, i: number): Descriptor {
+  return { ...descriptor, platform: { os: 'linux', architecture: i === 0 ? 'amd64' : 's390x' } };
+}
+
+/** Runs a seed in `dir`, which is gone afterwards. Throws what does not hold, with the faults that were played. */
+export async function runSeed(seed: number, images: readonly SeededImage[], dir: string): Promise<void> {
+  const random = randomFrom(seed);
+  const image = pick(random, images);
+  const dead = random() < DEADLY_SHARE ? pick(random, image.layers) : undefined;
+  const tokens = random() < TOKEN_SHARE;
+  const plan = faultPlan(seed, { dead });
+  try {
+    await play(
+      plan,
+      image,
+      { tokenUses: tokens ? 8 + Math.floor(random() * 20) : undefined, again: random() < 0.1 },
+      dir,
+    );
+  } catch (error) {
+    throw new Error(`seed ${seed}: ${String(error)}\n${plan.played.join('\n')}`, { cause: error });
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function play(
+  plan: FaultPlan,
+  image: SeededImage,
+  { tokenUses, again }: { tokenUses: number | undefined; again: boolean },
+  dir: string,
+): Promise<void> {
+  let fails = true;
+  const registry = memoryRegistry(image);
+  const guarded = tokenUses === undefined ? registry : wantingTokens(registry, tokenUses);
+  const proxy = await startFaultProxy(guarded, (asked) => (fails ? plan.next(asked) : { type: 'none' }));
+  const client = createClient({
+    store: dir,
+    platform: 'linux/amd64',
+    credentials: async () => undefined,
+    transport: TRANSPORT,
+  });
+  const name = `${proxy.address}/app:1`;
+  try {
+    const failure = await pull(client, name).then(
+      ([pulled]) => expectRoot(pulled, image),
+      (error: unknown) => error,
+    );
+    if (failure !== undefined && !isOciError(failure)) throw failure;
+    if (failure === undefined && plan.expected !== undefined) throw new Error('a dead blob was pulled');
+    if (failure !== undefined && !plan.expected?.includes(failure.code)) {
+      throw new Error(`${failure.code} was not expected (${plan.expected}): ${failure.message}`);
+    }
+    await expectClean(dir);
+    if (failure === undefined && !again) return;
+    // Whatever was left behind is no obstacle, and no reason to take a wrong byte.
+    fails = false;
+    expectRoot((await pull(client, name))[0], image);
+    await expectClean(dir);
+  } finally {
+    await client.close();
+    await proxy.close();
+  }
+}
+
+function expectRoot(pulled: PulledImage | undefined, { root }: SeededImage): void {
+  if (pulled?.root.digest !== root.digest) throw new Error(`another image: ${pulled?.root.digest}`);
+}
+
+/** Every blob is what its name says, and no partial one is held by anybody. */
+async function expectClean(dir: string): Promise<void> {
+  const store = await openStore(dir);
+  const { ok, steps } = await store.check();
+  const nothingYet = steps.every((step) => step.ok || step.problems[0]?.endsWith('no store here yet'));
+  if (!ok && !nothingYet) throw new Error(JSON.stringify(steps.filter((step) => !step.ok)));
+  const { ingest } = storePaths(dir);
+  for (const file of nothingYet && !ok ? [] : readdirSync(ingest)) {
+    if (!file.endsWith('.lock')) continue;
+    const lock = acquireFreeLock(join(ingest, file));
+    if (lock === undefined) throw new Error(`${file} is still held`);
+    lock.release();
+  }
+}
+
+/** A registry whose tokens are good for so many requests. */
+function wantingTokens(upstream: Upstream, uses: number): Upstream {
+  const left = new Map<string, number>();
+  return (asked: Asked) => {
+    const { path, headers } = asked;
+    if (path.startsWith('/token')) {
+      const token = `t${left.size}`;
+      left.set(token, uses);
+      const body = Buffer.from(JSON.stringify({ token, expires_in: 300 }));
+      return { status: 200, headers: { 'content-length': body.length }, body };
+    }
+    const token = headers.authorization?.replace('Bearer ', '') ?? '';
+    const rest = left.get(token) ?? 0;
+    // Storage is asked with a signature, not with a token.
+    if (rest > 0 || asked.storage === true) {
+      left.set(token, rest - 1);
+      return upstream(asked);
+    }
+    const challenge = `Bearer realm="http://${headers.host}/token",service="test",scope="repository:app:pull"`;
+    return {
+      status: 401,
+      headers: { 'www-authenticate': challenge, 'content-length': 0 },
+      body: Buffer.alloc(0),
+    };
+  };
+}
