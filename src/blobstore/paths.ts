@@ -22,6 +22,9 @@ export interface StorePaths {
   prepared: string;
   /** A folder for each container, and `names/`. */
   containers: string;
+  networks: string;
+  /** Named volumes of containers. */
+  volumes: string;
   /** Which OCI runtimes work on this machine. */
   runtimes: string;
 }
@@ -42,6 +45,8 @@ export function storePaths(root: string): StorePaths {
     trees: join(own, 'rootfs'),
     prepared: join(own, 'rootfs', 'images'),
     containers: join(own, 'containers'),
+    networks: join(own, 'networks'),
+    volumes: join(own, 'volumes'),
     runtimes: join(own, 'runtimes.json'),
   };
 }

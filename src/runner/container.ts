@@ -1,7 +1,7 @@
 // What is known of a container, and where it is kept: one folder each, whose files have one writer each.
 import { join } from 'node:path';
 import type { ExitStatus, Protection } from './driver.ts';
-import type { RunRequest } from './spec/run-request.ts';
+import type { PortRequest, RunRequest } from './spec/run-request.ts';
 
 /** Files of one container, below `containers/<id>/` in the store's private folder. */
 export interface ContainerPaths {
@@ -58,6 +58,10 @@ export interface ContainerRecord {
   created: string;
   image: { name: string; digest: string };
   request: RunRequest;
+  /** The command as it was started, of image and request together. */
+  args: string[];
+  /** What is published; each with the port that was found for it. */
+  ports: PortRequest[];
   /** The flattened root file system it runs on: a name in the store's folder of trees. gc spares it. */
   tree: string;
   /** What `stop` sends first. */

@@ -3,8 +3,8 @@
 // root file system, waits again while the command attaches networks, has the driver launch, and ends with the container.
 //
 // An entry of its own in the bundle: it imports only what it needs, for it starts with every container.
-import { rmSync, writeFileSync } from 'node:fs';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type StorePaths, storePaths } from '../blobstore/paths.ts';
 import { isOciError, OciError } from '../errors.ts';
 import { createCgroup, removeCgroup } from './cgroups.ts';
@@ -14,6 +14,7 @@ import type { ExitStatus, Launched } from './driver.ts';
 import { loadDriver } from './drivers.ts';
 import { libc } from './libc.ts';
 import type { FromMonitor, MonitorJob, ToMonitor } from './monitor-messages.ts';
+import type { Publisher } from './network/contract.ts';
 import { identify, identifySelf, sendSignal } from './processes.ts';
 import { mountRootfs } from './rootfs/mount.ts';
 import type { RuntimeSpec } from './spec/runtime-spec.ts';
@@ -25,6 +26,8 @@ let job: MonitorJob | undefined;
 let running: { process: ProcessIdentity; started: string; launched: Launched } | undefined;
 /** Signals that came before there was anybody to get them. */
 const queue: NodeJS.Signals[] = [];
+let publisher: Publisher | undefined;
+let attached = false;
 let ended = false;
 
 process.on('message', (message: ToMonitor) => {
@@ -69,6 +72,11 @@ async function launch(job: MonitorJob, networks: Attachment[]): Promise<void> {
     job.runtime.path === undefined && job.cgroup !== undefined
       ? (createCgroup(job.cgroup, spec.linux.resources) ?? [])
       : [];
+  if (job.published.length > 0) {
+    const { startPublisher } = await import('./network/publisher.ts');
+    publisher = await startPublisher(job.published, networks[0]?.address.split('/')[0] ?? '127.0.0.1');
+  }
+  attached = networks.length > 0;
   // Node makes pipes non-blocking, for everybody who has them.
   for (const descriptor of [0, 1, 2]) libc().makeBlocking(descriptor);
   const launched = await driver.launch({
@@ -137,7 +145,12 @@ async function finish(exit: ExitStatus, started?: string, error?: string): Promi
   ended = true;
   if (job !== undefined) {
     const paths = pathsOf(job);
+    await publisher?.close();
     if (job.cgroup !== undefined) removeCgroup(job.cgroup);
+    if (attached) {
+      const { createNetworks } = await import('./network/networks.ts');
+      await createNetworks(storeOf(job).networks).detach(job.id);
+    }
     writeState(paths, {
       status: 'exited',
       exit,
@@ -146,7 +159,10 @@ async function finish(exit: ExitStatus, started?: string, error?: string): Promi
       ...(error !== undefined && { error }),
     });
     writeFileSync(paths.exit, JSON.stringify(exit));
-    libc().unmount(paths.rootfs);
+    // The root file system, and the namespaces of networks (network/leases.ts): mounts cannot be removed.
+    for (const name of readdirSync(paths.folder)) {
+      if (name === 'rootfs' || name.startsWith('switch-')) libc().unmount(join(paths.folder, name));
+    }
     const container = readContainer(storeOf(job), job.id);
     if (job.remove && container !== undefined) await removeContainer(storeOf(job), container.record);
     else for (const path of [paths.work, paths.driver]) rmSync(path, { recursive: true, force: true });
