@@ -2,6 +2,7 @@
 import { OciError } from '../errors.ts';
 import { discard } from './body.ts';
 import type { HttpResponse } from './http.ts';
+import { isRetriedStatus } from './retry.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -18,7 +19,8 @@ export async function passingRefusal(
   const { status, url } = response;
   const own = await session.transport.origin(session.registry, { signal });
   const elsewhere = url.origin !== own.origin;
-  if (status !== 206 && (status < 400 || !elsewhere)) return undefined;
+  // What the transport retries has been tried enough.
+  if (status !== 206 && (status < 400 || !elsewhere || isRetriedStatus(status))) return undefined;
   await discard(response);
   const part = status === 206 ? 'answered with a part that nobody asked for' : `answered ${status}`;
   const where = elsewhere ? `${url.host}, where ${own.host} has it,` : url.host;

@@ -98,3 +98,11 @@ test('a storage that goes on refusing is named, and nobody is told to log in', a
   });
   expect(proxy!.requests.filter(isLayer)).toHaveLength(4);
 });
+
+test('a storage that is broken is asked as often as a registry that is (seed 10350)', async () => {
+  const broken: Fault = { type: 'redirect', storage: { type: 'status', status: 500 } };
+  await expect(pullWith(isLayer, Array<Fault>(9).fill(broken))).rejects.toMatchObject({
+    code: 'REGISTRY_ERROR',
+  });
+  expect(proxy!.requests.filter(isLayer)).toHaveLength(4);
+});
