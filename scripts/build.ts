@@ -42,6 +42,20 @@ await build({
   },
 });
 
+// One file, without chunks: a container waits for it to load.
+await build({
+  absWorkingDir: root,
+  entryPoints: { 'container-init': 'src/runner/builtin/container-init.ts' },
+  outdir: 'dist/bundle',
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node26',
+  legalComments: 'none',
+  logLevel: 'warning',
+});
+
 execFileSync(process.execPath, [join(root, 'node_modules/oclif/bin/run.js'), 'manifest'], {
   cwd: root,
   stdio: ['ignore', 'ignore', 'inherit'],

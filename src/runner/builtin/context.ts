@@ -1,0 +1,164 @@
+// What operations share while a plan is carried out: the kernel, what earlier ones opened, and the one way to a path
+// inside the container.
+import { type Argument, bytes, type CallName, failedWith, type Kernel, kernel } from './kernel.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  EEXIST,
+  ENOENT,
+  O_CLOEXEC,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_WRONLY,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_SYMLINKS,
+} from './numbers.ts';
+import type { Operation, Slot } from './operation.ts';
+import type { Report } from './report.ts';
+
+/** Carries out operations of one name. */
+export type Handler<Name extends Operation['do']> = (
+  context: Context,
+  operation: Extract<Operation, { do: Name }>,
+) => void;
+
+export type Handlers<Names extends Operation['do']> = { [Name in Names]: Handler<Name> };
+
+export interface Context {
+  kernel: Kernel;
+  call(name: CallName, ...args: Argument[]): number;
+  /** Descriptors of detached mounts. */
+  slots: Map<Slot, number>;
+  /** O_PATH descriptor of the container's root; -1 until there is one. */
+  root: number;
+  /** The socket to the starter. */
+  starter: number;
+  /** The pidfd of the container's first process, where the starter passes one. */
+  container: number;
+  report(report: Report): void;
+}
+
+/** How a path inside the container is looked up. */
+export interface Lookup {
+  /** Of open(2); default O_PATH. */
+  flags?: number;
+  /** Default true; magic links are never followed. */
+  links?: boolean;
+}
+
+export function newContext(starter: number, container: number, report: Context['report']): Context {
+  const { call } = kernel();
+  return { kernel: kernel(), call, slots: new Map(), root: -1, starter, container, report };
+}
+
+/** Opens a path of the container: absolute links start at its root, and `..` ends there. */
+export function openInside(
+  context: Context,
+  path: string,
+  { flags = O_PATH, links = true }: Lookup = {},
+): number {
+  const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (links ? 0 : RESOLVE_NO_SYMLINKS);
+  return openHow(context, context.root, path, flags, resolve);
+}
+
+/** openat2(2). */
+export function openHow(
+  { call }: Context,
+  folder: number,
+  path: string,
+  flags: number,
+  resolve: number,
+): number {
+  const how = bytes(24);
+  how.view.setBigUint64(0, BigInt(flags | O_CLOEXEC), true);
+  how.view.setBigUint64(16, BigInt(resolve), true);
+  return call('openat2', folder, path, how, how.length);
+}
+
+/** Opens a path of the container; directories that are missing are made, and the last part as `kind` says. */
+export function ensureInside(
+  context: Context,
+  path: string,
+  kind: 'directory' | 'file',
+  lookup: Lookup,
+): number {
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  let folder = openInside(context, '/');
+  for (const [index, part] of parts.entries()) {
+    const soFar = `/${parts.slice(0, index + 1).join('/')}`;
+    const last = index === parts.length - 1;
+    let next: number;
+    try {
+      next = openInside(context, soFar, lookup);
+    } catch (error) {
+      if (!failedWith(error, ENOENT) || part === '..') throw error;
+      if (last && kind === 'file') createFile(context, folder, part);
+      else createDirectory(context, folder, part);
+      next = openInside(context, soFar, lookup);
+    }
+    context.call('close', folder);
+    folder = next;
+  }
+  return folder;
+}
+
+function createDirectory({ call }: Context, folder: number, name: string): void {
+  try {
+    call('mkdirat', folder, name, 0o755);
+  } catch (error) {
+    if (!failedWith(error, EEXIST)) throw error;
+  }
+}
+
+function createFile({ call }: Context, folder: number, name: string): void {
+  try {
+    const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    call('close', call('openat', folder, name, flags, 0o644));
+  } catch (error) {
+    if (!failedWith(error, EEXIST)) throw error;
+  }
+}
+
+/** The parent directory of a path of the container, opened, and the last part. */
+export function openParent(context: Context, path: string): [folder: number, name: string] {
+  const slash = path.lastIndexOf('/');
+  const flags = O_PATH | O_DIRECTORY;
+  return [openInside(context, path.slice(0, slash) || '/', { flags, links: false }), path.slice(slash + 1)];
+}
+
+export interface Status {
+  /** Type and permissions. */
+  mode: number;
+  major: number;
+  minor: number;
+}
+
+export function statusOf({ call }: Context, descriptor: number): Status {
+  const status = bytes(256);
+  const BASIC = 0x7ff;
+  call('statx', descriptor, '', AT_EMPTY_PATH, BASIC, status);
+  return {
+    mode: status.view.getUint16(28, true),
+    major: status.view.getUint32(128, true),
+    minor: status.view.getUint32(132, true),
+  };
+}
+
+/** Writes a whole small file of the kernel's. `folder` is AT_FDCWD or a descriptor. */
+export function writeFile({ call }: Context, file: number, text: string): void {
+  try {
+    const content = new TextEncoder().encode(text);
+    call('write', file, bytes(content), content.length);
+  } finally {
+    call('close', file);
+  }
+}
+
+/** Writes a file of the host, before the pivot. */
+export function writeHostFile(context: Context, path: string, text: string): void {
+  writeFile(context, context.call('openat', AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0), text);
+}

@@ -1,0 +1,233 @@
+// Operations on the process as its program will find it: terminal, limits, user, capabilities, filter, and the program.
+import { type Context, ensureInside, type Handlers, openHow, openInside, statusOf } from './context.ts';
+import { bytes, cString, failedWith, SystemCallError } from './kernel.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  CLOSE_RANGE_CLOEXEC,
+  EACCES,
+  EINVAL,
+  ENOENT,
+  ENOTDIR,
+  EPERM,
+  F_SETFD,
+  LAST_SIGNAL,
+  MOVE_MOUNT_F_EMPTY_PATH,
+  MOVE_MOUNT_T_EMPTY_PATH,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_NOCTTY,
+  O_PATH,
+  O_RDWR,
+  OPEN_TREE_CLONE,
+  PR_CAP_AMBIENT,
+  PR_CAP_AMBIENT_CLEAR_ALL,
+  PR_CAP_AMBIENT_RAISE,
+  PR_CAPBSET_DROP,
+  PR_CAPBSET_READ,
+  PR_SET_KEEPCAPS,
+  PR_SET_NO_NEW_PRIVS,
+  RESOLVE_NO_MAGICLINKS,
+  S_IFCHR,
+  S_IFIFO,
+  S_IFMT,
+  S_IFSOCK,
+  SECCOMP_SET_MODE_FILTER,
+  SIGKILL,
+  SIGSTOP,
+  TIOCGPTPEER,
+  TIOCSCTTY,
+  TIOCSPTLCK,
+} from './numbers.ts';
+
+export const processOperations: Handlers<
+  | 'new-session'
+  | 'terminal'
+  | 'console'
+  | 'limit'
+  | 'umask'
+  | 'own-stdio'
+  | 'bounding'
+  | 'keep-capabilities'
+  | 'groups'
+  | 'gid'
+  | 'uid'
+  | 'capabilities'
+  | 'ambient'
+  | 'working-directory'
+  | 'no-new-privileges'
+  | 'seccomp'
+  | 'reset-signals'
+  | 'close-others'
+  | 'execute'
+> = {
+  'new-session': ({ call }) => void call('setsid'),
+  terminal(context) {
+    const { call, starter } = context;
+    const master = openInside(context, '/dev/pts/ptmx', { flags: O_RDWR | O_NOCTTY, links: false });
+    const { mode, major, minor } = statusOf(context, master);
+    if ((mode & S_IFMT) !== S_IFCHR || major !== 5 || minor !== 2)
+      throw new Error('/dev/pts/ptmx is another file');
+    call('ioctl', master, TIOCSPTLCK, bytes(4));
+    const slave = call('ioctl', master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    context.report({ terminal: master });
+    if (call('read', starter, bytes(1), 1) !== 1) call('exit_group', 1);
+    call('close', master);
+    call('ioctl', slave, TIOCSCTTY, 0);
+    for (const descriptor of [0, 1, 2]) call('dup3', slave, descriptor, 0);
+    call('close', slave);
+  },
+  console(context, { path }) {
+    const { call } = context;
+    const flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH;
+    const mount = call('open_tree', 0, '', flags);
+    const target = ensureInside(context, path, 'file', { links: false });
+    call('move_mount', mount, '', target, '', MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+    call('close', target);
+  },
+  limit({ call }, { resource, soft, hard }) {
+    const set = (most: bigint): void => {
+      const limit = bytes(16);
+      const least = (value: number): bigint => (BigInt(value) < most ? BigInt(value) : most);
+      limit.view.setBigUint64(0, least(soft), true);
+      limit.view.setBigUint64(8, least(hard), true);
+      call('prlimit64', 0, resource, limit, null);
+    };
+    try {
+      set(2n ** 64n - 1n);
+    } catch (error) {
+      if (!failedWith(error, EPERM)) throw error;
+      const ours = bytes(16);
+      call('prlimit64', 0, resource, null, ours);
+      set(ours.view.getBigUint64(8, true));
+    }
+  },
+  umask: ({ call }, { mask }) => void call('umask', mask),
+  'own-stdio'(context, { uid, terminal }) {
+    for (const descriptor of [0, 1, 2]) {
+      const kind = statusOf(context, descriptor).mode & S_IFMT;
+      if (!terminal && kind !== S_IFIFO && kind !== S_IFSOCK) continue;
+      try {
+        context.call('fchown', descriptor, uid, -1);
+      } catch (error) {
+        if (!failedWith(error, EPERM, EINVAL)) throw error;
+      }
+    }
+  },
+  bounding({ call }, { keep }) {
+    for (const capability of heldCapabilities(call)) {
+      if (!keep.includes(capability)) call('prctl', PR_CAPBSET_DROP, capability, 0, 0, 0);
+    }
+  },
+  'keep-capabilities': ({ call }) => void call('prctl', PR_SET_KEEPCAPS, 1, 0, 0, 0),
+  groups({ call }, { gids }) {
+    const list = bytes(gids.length * 4);
+    for (const [index, gid] of gids.entries()) list.view.setUint32(index * 4, gid, true);
+    call('setgroups', gids.length, list);
+  },
+  gid: ({ call }, { gid }) => void call('setresgid', gid, gid, gid),
+  uid: ({ call }, { uid }) => void call('setresuid', uid, uid, uid),
+  capabilities({ call }, { effective, permitted, inheritable }) {
+    const held = heldCapabilities(call);
+    const VERSION_3 = 0x20080522;
+    const header = bytes(8);
+    header.view.setUint32(0, VERSION_3, true);
+    const sets = bytes(24);
+    for (const [offset, wanted] of [effective, permitted, inheritable].entries()) {
+      const mask = wanted
+        .filter((bit) => held.includes(bit))
+        .reduce((sum, bit) => sum | (1n << BigInt(bit)), 0n);
+      sets.view.setUint32(offset * 4, Number(mask & 0xffffffffn), true);
+      sets.view.setUint32(12 + offset * 4, Number(mask >> 32n), true);
+    }
+    call('capset', header, sets);
+  },
+  ambient({ call }, { capabilities }) {
+    call('prctl', PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    const held = heldCapabilities(call);
+    for (const bit of capabilities) {
+      if (held.includes(bit)) call('prctl', PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, bit, 0, 0);
+    }
+  },
+  'working-directory'(context, { path }) {
+    // Not by name: /proc/self/fd/N may be a directory of the host (CVE-2024-21626), and is a magic link.
+    const folder = openInside(context, path, { flags: O_PATH | O_DIRECTORY });
+    context.call('fchdir', folder);
+    context.call('close', folder);
+  },
+  'no-new-privileges': ({ call }) => void call('prctl', PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
+  seccomp({ call, kernel }, { filter, flags }) {
+    const program = bytes(Buffer.from(filter, 'base64'));
+    const INSTRUCTION = 8;
+    const header = bytes(16);
+    header.view.setUint16(0, program.length / INSTRUCTION, true);
+    header.view.setBigUint64(8, kernel.address(program), true);
+    call('seccomp', SECCOMP_SET_MODE_FILTER, flags, header);
+  },
+  'reset-signals'({ call }) {
+    // Node ignores SIGPIPE, and what is ignored stays so in the program.
+    const byDefault = bytes(32);
+    for (let signal = 1; signal <= LAST_SIGNAL; signal++) {
+      if (signal !== SIGKILL && signal !== SIGSTOP) call('rt_sigaction', signal, byDefault, null, 8);
+    }
+    const SIG_SETMASK = 2;
+    call('rt_sigprocmask', SIG_SETMASK, bytes(8), null, 8);
+  },
+  'close-others'({ call }) {
+    for (const descriptor of [0, 1, 2]) call('fcntl', descriptor, F_SETFD, 0);
+    call('close_range', 3, 0xffffffff, CLOSE_RANGE_CLOEXEC);
+  },
+  execute(context, { args, env, searchPath }) {
+    const [command = ''] = args;
+    const candidates = command.includes('/') ? [command] : searchPath.map((folder) => `${folder}/${command}`);
+    let refused: SystemCallError | undefined;
+    for (const path of command === '' ? [] : candidates) {
+      try {
+        execute(context, path, args, env);
+      } catch (error) {
+        if (failedWith(error, ENOENT, ENOTDIR) && !isThere(context, path)) continue;
+        // As execvp(3) has it: what may not be started here may be startable further on.
+        if (!failedWith(error, EACCES)) throw error;
+        refused ??= error;
+      }
+    }
+    throw refused ?? new SystemCallError('execve', ENOENT);
+  },
+};
+
+function execute(context: Context, path: string, args: readonly string[], env: readonly string[]): void {
+  const { call, kernel } = context;
+  // /proc/self/exe and its like are ours or the host's, not the image's.
+  call('close', openHow(context, AT_FDCWD, path, O_PATH, RESOLVE_NO_MAGICLINKS));
+  const list = (texts: readonly string[]): Uint8Array => {
+    const pointers = bytes((texts.length + 1) * 8);
+    for (const [index, text] of texts.entries()) {
+      pointers.view.setBigUint64(index * 8, kernel.address(cString(text)), true);
+    }
+    return pointers;
+  };
+  call('execve', path, list(args), list(env));
+}
+
+function isThere(context: Context, path: string): boolean {
+  try {
+    context.call('close', openHow(context, AT_FDCWD, path, O_PATH, 0));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Our bounding set, as numbers. */
+function heldCapabilities(call: Context['call']): number[] {
+  const held: number[] = [];
+  for (let capability = 0; ; capability++) {
+    try {
+      if (call('prctl', PR_CAPBSET_READ, capability, 0, 0, 0) === 1) held.push(capability);
+    } catch (error) {
+      // The first number that the kernel does not know.
+      if (failedWith(error, EINVAL)) return held;
+      throw error;
+    }
+  }
+}
