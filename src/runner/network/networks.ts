@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { OciError } from '../../errors.ts';
 import type { Attachment } from '../container.ts';
 import type { Attached, Joining, Networks } from './contract.ts';
-import { freeSubnet, hostRoutes } from './host-routes.ts';
 import { networkError } from './ip-tools.ts';
 import { freeAddress, pinOf, withoutDead } from './leases.ts';
 import { hostsOfHost, hostsText, namesOf, resolvOfHost, rewrite } from './name-files.ts';
@@ -13,13 +12,16 @@ import {
   type Lease,
   type Network,
   noSuchNetwork,
+  readNetwork,
   readNetworks,
   subnetOf,
   withNetworks,
   writeNetwork,
 } from './network-file.ts';
-import { formatSubnet, gatewayOf, macOf, overlap, parseAddress, uplinkOf } from './subnet.ts';
+import { newNetwork, ready } from './new-network.ts';
+import { gatewayOf, macOf, parseAddress } from './subnet.ts';
 import { type Cable, configure, createSwitch, joinSwitch } from './switch.ts';
+import { tellNames } from './tell-names.ts';
 import { noWayOut, prepareUplink, raiseUplink, removeUplink, uplinkName } from './uplink.ts';
 
 /** The network of containers that ask for none; made when first needed. */
@@ -93,11 +95,17 @@ async function connect(folder: string, container: Joining, found: readonly Netwo
     writeNetwork(folder, joined);
 
     const numeric = parseAddress(address) ?? 0;
-    const cable: Cable = { pid: monitor.pid, address: numeric, device, pin };
+    const cable: Cable = {
+      pid: monitor.pid,
+      address: numeric,
+      device,
+      pin,
+      outside: outsideOf(pin),
+    };
     try {
       const routed =
         through === undefined ? await begin(folder, joined, cable, notes) : network.uplink === true;
-      if (through !== undefined) await joinSwitch(through, cable);
+      if (through !== undefined) await joinSwitch(through, cable, routed);
       if (routed) way ??= gatewayOf(subnet);
     } catch (error) {
       throw networkError(error, network.name);
@@ -119,6 +127,11 @@ async function connect(folder: string, container: Joining, found: readonly Netwo
   return { attachments, notes };
 }
 
+/** Beside the switch's namespace, the one its way out leads to. */
+function outsideOf(pin: string): string {
+  return `${pin}-outside`;
+}
+
 /** A switch for a network that has none. True when it has a way out. */
 async function begin(folder: string, network: Network, cable: Cable, notes: string[]): Promise<boolean> {
   const subnet = subnetOf(network);
@@ -138,47 +151,10 @@ async function begin(folder: string, network: Network, cable: Cable, notes: stri
 
 /** The network without its dead. Throws NETWORK_NOT_FOUND. */
 function find(folder: string, name: string): Network {
-  const network = readNetworks(folder).find((other) => other.name === name);
+  const network = readNetwork(folder, name);
   if (network !== undefined) return withoutDead(network);
   if (name !== DEFAULT_NETWORK) throw noSuchNetwork(name);
   return newNetwork(folder, { name, internal: false });
-}
-
-/** A network that is nowhere yet. */
-export function newNetwork(
-  folder: string,
-  options: { name: string; internal: boolean; subnet?: string | undefined },
-): Network {
-  return {
-    version: 1,
-    name: options.name,
-    internal: options.internal,
-    subnet: options.subnet ?? formatSubnet(freeSubnet(takenSubnets(folder, options.name))),
-    fixed: options.subnet !== undefined,
-    created: new Date().toISOString(),
-    leases: [],
-  };
-}
-
-function takenSubnets(folder: string, except: string) {
-  return [
-    ...hostRoutes(),
-    ...readNetworks(folder)
-      .filter(({ name }) => name !== except)
-      .map(subnetOf),
-  ];
-}
-
-/** A network nobody is on: its subnet is chosen anew when the host has come to reach something there. */
-function ready(folder: string, network: Network): Network {
-  if (network.fixed) return network;
-  const subnet = subnetOf(network);
-  // Not the way out of its own last switch, which the kernel may not have removed yet.
-  const own = uplinkOf(subnet).inside;
-  const foreign = hostRoutes().filter(({ first }) => first !== own && first !== own + 1);
-  if (!foreign.some((route) => overlap(route, subnet))) return network;
-  const { last: _, ...rest } = network;
-  return { ...rest, subnet: formatSubnet(freeSubnet(takenSubnets(folder, network.name))) };
 }
 
 function detach(folder: string, id: string): Promise<void> {
@@ -193,38 +169,18 @@ async function release(folder: string, id: string): Promise<void> {
     if (leases.length === network.leases.length) continue;
     writeNetwork(folder, { ...network, leases });
     changed.push(network.name);
-    if (leases.length === 0) await dropUplink(folder, { ...network, leases });
+    if (leases.length > 0) continue;
+    const own = network.leases.find((lease) => lease.id === id && lease.monitor.pid === process.pid);
+    // A monitor that ends is in its container's namespace.
+    await dropUplink(folder, { ...network, leases }, own && outsideOf(own.pin));
   }
   tellNames(folder, changed);
 }
 
 /** The host's rules go with the last container. */
-async function dropUplink(folder: string, network: Network): Promise<void> {
+async function dropUplink(folder: string, network: Network, outside?: string): Promise<void> {
   if (network.uplink !== true) return;
-  await removeUplink(uplinkName(folder, network.name));
+  await removeUplink(uplinkName(folder, network.name), outside);
   const { uplink: _, ...rest } = network;
   writeNetwork(folder, rest);
-}
-
-/** Writes /etc/hosts of everybody on the networks named: all they share a network with. */
-function tellNames(folder: string, changed: readonly string[]): void {
-  const networks = readNetworks(folder).map(withoutDead);
-  const concerned = networks.filter(({ name }) => changed.includes(name)).flatMap(({ leases }) => leases);
-  for (const { id, hosts } of new Map(concerned.map((lease) => [lease.id, lease])).values()) {
-    const mine = networks.filter(({ leases }) => leases.some((lease) => lease.id === id));
-    const leases = mine.flatMap((network) => network.leases);
-    const lines = [
-      ...leases
-        .filter((lease) => lease.id === id)
-        .map((lease) => ({ address: lease.address, names: namesOf(lease, true) })),
-      ...leases
-        .filter((lease) => lease.id !== id)
-        .map((lease) => ({ address: lease.address, names: namesOf(lease, false) })),
-    ];
-    try {
-      rewrite(hosts, hostsText(lines));
-    } catch {
-      // Its folder is being removed.
-    }
-  }
 }

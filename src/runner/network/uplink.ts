@@ -42,9 +42,10 @@ export async function prepareUplink(name: string, subnet: Subnet): Promise<Uplin
   };
 }
 
-/** Takes the host's rules away; the pair goes with the switch. */
-export async function removeUplink(name: string): Promise<void> {
-  await runTool(['nft', `delete table inet ${hostTable(name)}`]).catch(ignoreFailure);
+/** Takes the host's rules away; the pair goes with the switch. `outside`: a file that is the host's namespace, unless this is it. */
+export async function removeUplink(name: string, outside?: string): Promise<void> {
+  const inside = outside === undefined ? [] : ['nsenter', `--net=${outside}`];
+  await runTool([...inside, 'nft', `delete table inet ${hostTable(name)}`]).catch(ignoreFailure);
 }
 
 function ignoreFailure(error: unknown): void {
