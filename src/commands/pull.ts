@@ -1,13 +1,16 @@
+import { join } from 'node:path';
 import { Args, Flags } from '@oclif/core';
 import { registryName } from '../archive/image-name.ts';
 import { OciCommand, type Session } from '../cli/command.ts';
 import { limitFlags, rootlessFlag } from '../cli/flags.ts';
 import { ownershipNote, takeOwnership } from '../cli/rootless.ts';
+import { type PulledFiles, pullFiles } from '../client/artifact-pull.ts';
 import { pull } from '../client/pull.ts';
 import { unpack } from '../client/unpack.ts';
 import { OciError } from '../errors.ts';
 import { familiarReference, withDigest } from '../reference/reference.ts';
 import { describeUnpacked } from '../ui/describe-unpacked.ts';
+import { printable } from '../ui/format.ts';
 
 export default class Pull extends OciCommand<typeof Pull> {
   static override usage = 'pull IMAGE... [FLAGS]';
@@ -18,6 +21,7 @@ export default class Pull extends OciCommand<typeof Pull> {
     '<%= config.bin %> pull alpine:3.20',
     '<%= config.bin %> pull --platform linux/arm64 microsoft/dotnet:2.1-aspnetcore-runtime-alpine',
     '<%= config.bin %> pull --unpack ./rootfs alpine:3.20',
+    '<%= config.bin %> pull --output ./out localhost:5000/app@sha256:…',
     '<%= config.bin %> pull --all-platforms localhost:5000/app:1 localhost:5000/app:2',
   ];
   static override strict = false;
@@ -42,6 +46,13 @@ export default class Pull extends OciCommand<typeof Pull> {
       exclusive: ['all-platforms', 'concurrency'],
       summary: 'Also write the root file system to DIR, while the layers arrive (one IMAGE)',
     }),
+    output: Flags.string({
+      char: 'o',
+      helpValue: 'DIR',
+      exclusive: ['unpack', 'all-platforms', 'referrers'],
+      summary: 'Write the files of an artifact to DIR, by their titles, and nothing to the store (one IMAGE)',
+    }),
+    force: Flags.boolean({ dependsOn: ['output'], summary: 'Replace files that are there' }),
     rootless: rootlessFlag({ dependsOn: ['unpack'] }),
     'max-bytes': { ...limitFlags['max-bytes'], dependsOn: ['unpack'] },
     'max-entries': { ...limitFlags['max-entries'], dependsOn: ['unpack'] },
@@ -62,6 +73,16 @@ export default class Pull extends OciCommand<typeof Pull> {
       answer(unpacked, () => [describeUnpacked(unpacked)]);
       return;
     }
+    if (flags.output !== undefined) {
+      const [image, more] = argv;
+      if (image === undefined || more !== undefined) throw new OciError('USAGE', '--output takes one image');
+      const { force, concurrency, output } = flags;
+      const artifact = await pullFiles(client, image, output, { force, concurrency });
+      answer(artifactJson(artifact, output), () =>
+        artifact.files.map(({ title }) => printable(join(output, title))),
+      );
+      return;
+    }
     const pulled = await pull(client, argv, {
       allPlatforms: flags['all-platforms'],
       referrers: flags.referrers,
@@ -80,4 +101,21 @@ export default class Pull extends OciCommand<typeof Pull> {
       () => pulled.map(({ reference, root }) => familiarReference(withDigest(reference, root.digest))),
     );
   }
+}
+
+function artifactJson({ name, digest, artifactType, files, transferred }: PulledFiles, dir: string): object {
+  return {
+    name,
+    digest,
+    artifactType,
+    files: files.map(({ title, descriptor, isDirectory }) => ({
+      path: join(dir, title),
+      title,
+      mediaType: descriptor.mediaType,
+      digest: descriptor.digest,
+      size: descriptor.size,
+      isDirectory,
+    })),
+    transferredBytes: transferred,
+  };
 }
