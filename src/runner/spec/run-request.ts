@@ -47,7 +47,8 @@ export interface RunRequest {
 
 export type MountRequest =
   | { kind: 'bind'; source: string; target: string; readonly: boolean; propagation?: string }
-  | { kind: 'volume'; name: string; target: string; readonly: boolean }
+  /** Without a name it goes with the container. */
+  | { kind: 'volume'; name?: string; target: string; readonly: boolean }
   | { kind: 'tmpfs'; target: string; options: string[] };
 
 /** `-p [ip:]host:container[/udp]`. */

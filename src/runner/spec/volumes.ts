@@ -19,7 +19,10 @@ export function volumesNeeded(image: RunConfig, request: Pick<RunRequest, 'mount
   for (const mount of request.mounts) {
     const target = normalTarget(mount.target);
     taken.add(target);
-    if (mount.kind === 'volume') needs.push({ target, name: mount.name, readonly: mount.readonly });
+    if (mount.kind === 'volume') {
+      const { name, readonly } = mount;
+      needs.push({ target, readonly, ...(name !== undefined && { name }) });
+    }
   }
   for (const path of Object.keys(image.Volumes ?? {})) {
     const target = normalTarget(path);
