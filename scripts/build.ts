@@ -1,7 +1,7 @@
 // Builds dist: the typed library with tsc, and the command line as one bundle with esbuild, which starts far faster.
 import { execFileSync } from 'node:child_process';
 import { globSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
@@ -22,7 +22,8 @@ const entryPoints: Record<string, string> = {
   'layer-worker': 'src/rootfs/layer-worker.ts',
   'hash-worker': 'src/blobstore/hash-worker.ts',
 };
-for (const file of commands) entryPoints[`commands/${basename(file, '.ts')}`] = file;
+// `network create` is commands/network/create.
+for (const file of commands) entryPoints[file.slice('src/'.length, -'.ts'.length)] = file;
 
 await build({
   absWorkingDir: root,
