@@ -7,7 +7,7 @@ const RANKS = [
   ['reference'],
   ['manifest'],
   ['place'],
-  ['registry', 'blobstore', 'archive', 'layer'],
+  ['registry', 'blobstore', 'archive', 'layer', 'verify'],
   ['copy', 'rootfs', 'serve'],
   ['runner'],
   ['client'],
