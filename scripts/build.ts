@@ -43,14 +43,15 @@ await build({
   },
 });
 
-// One file, without chunks: a container waits for it to load.
+// One file, without chunks, as CommonJS: a container waits for it to load, and an ES module takes 15 ms more.
 await build({
   absWorkingDir: root,
   entryPoints: { 'container-init': 'src/runner/builtin/container-init.ts' },
   outdir: 'dist/bundle',
+  outExtension: { '.js': '.cjs' },
   bundle: true,
   minify: true,
-  format: 'esm',
+  format: 'cjs',
   platform: 'node',
   target: 'node26',
   legalComments: 'none',

@@ -9,12 +9,11 @@ import type { RuntimeSpec, Seccomp } from '../spec/runtime-spec.ts';
 import { compileSeccomp } from '../spec/seccomp-bpf.ts';
 import { kernel, SystemCallError } from './kernel.ts';
 import { type PlanFacts, planExec, planLaunch } from './plan.ts';
-import type { BuiltinSupport } from './probe.ts';
 import { start } from './start.ts';
 
-/** `support`: what `probeBuiltin` found. */
-export function builtinDriver(support: BuiltinSupport): Driver {
-  return { name: 'builtin', path: undefined, missing: support.missing, launch, exec };
+/** `missing`: what `probeBuiltin` and the rest of the machine cannot give. */
+export function createBuiltinDriver({ missing }: Pick<Driver, 'missing'>): Driver {
+  return { name: 'builtin', path: undefined, missing, launch, exec };
 }
 
 function launch({ spec, bundle, stdio, rootless }: Launch): Promise<Launched> {

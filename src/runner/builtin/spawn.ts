@@ -65,11 +65,11 @@ function sealedNode(): number {
   return program;
 }
 
-/** Beside this file, or in the bundle, where this file is part of a chunk or of a command. */
+/** Beside this file; in the bundle, where this is part of a chunk or of a command, a file made for it. */
 function initFile(): string {
   const candidates = import.meta.url.endsWith('.ts')
     ? ['./container-init.ts']
-    : ['./container-init.js', '../container-init.js'];
+    : ['./container-init.cjs', '../container-init.cjs', './container-init.js'];
   const found = candidates.map((name) => fileURLToPath(new URL(name, import.meta.url))).find(existsSync);
   if (found === undefined) throw new OciError('RUNTIME_FAILED', 'the built-in runtime lacks its init file');
   return found;
