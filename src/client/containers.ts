@@ -1,7 +1,6 @@
 // The verbs on containers that are there: list, log, stop, kill, wait, remove. A container's files say what it is; what
 // they say of processes is checked against the processes, for a monitor may have been killed.
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type StorePaths, storePaths } from '../blobstore/paths.ts';
 import { fileError, OciError, systemCode, throwIfAborted } from '../errors.ts';
@@ -16,6 +15,7 @@ import {
 } from '../runner/containers.ts';
 import type { ExitStatus, Protection } from '../runner/driver.ts';
 import { isAlive, sendSignal } from '../runner/processes.ts';
+import { parseSignal, signalNumber } from '../runner/spec/signal.ts';
 import type { Client } from './client.ts';
 
 /** How often to look whether a process has gone, ms: nothing tells of the end of another's child. */
@@ -103,7 +103,7 @@ export function statusOf(state: ContainerState | undefined): ContainerStatus {
 
 /** Sends a signal (a name, with or without SIG, or a number) to its first process. Throws CONTAINER_NOT_FOUND, NOT_RUNNING, USAGE. */
 export async function kill(client: Client, name: string, signal = 'SIGKILL'): Promise<Container> {
-  const number = parseSignal(signal);
+  const number = signalNumber(parseSignal(signal, '--signal'));
   const container = findContainer(await pathsOf(client), name);
   if (!sendSignal(runningProcess(container), number)) throw notRunning(container);
   return container;
@@ -117,7 +117,7 @@ export async function stop(client: Client, name: string, seconds = 10): Promise<
   const container = findContainer(await pathsOf(client), name);
   const { state, record, paths } = container;
   if (state?.status !== 'running') return container;
-  sendSignal(state.process, parseSignal(record.stopSignal));
+  sendSignal(state.process, signalNumber(record.stopSignal));
   const deadline = Date.now() + seconds * 1000;
   while (isAlive(state.process)) {
     throwIfAborted(client.signal);
@@ -207,15 +207,6 @@ function notRunning({ record, state }: Container): OciError {
   return new OciError('NOT_RUNNING', `${record.name}: the container is not running`, {
     hint: state?.status === 'exited' ? `it has ended; remove it with: ocitool rm ${record.name}` : 'see ocitool ps -a',
   });
-}
-
-/** `TERM`, `SIGTERM`, `15`. Throws USAGE. */
-export function parseSignal(text: string): number {
-  const upper = text.toUpperCase();
-  const name = (upper.startsWith('SIG') ? upper : `SIG${upper}`) as NodeJS.Signals;
-  const number = /^\d+$/.test(text) ? Number(text) : constants.signals[name];
-  if (number !== undefined && number > 0 && number <= 64) return number;
-  throw new OciError('USAGE', `${text}: no such signal`, { hint: 'names and numbers are those of kill -l' });
 }
 
 export async function pathsOf(client: Client): Promise<StorePaths> {

@@ -23,11 +23,6 @@ export interface Launch {
   stdio: readonly [number, number, number];
   /** A normal user's container: this process is root of a user namespace only. */
   rootless: boolean;
-  /**
-   * Folders whose `cgroup.procs` takes the container's processes in, with their limits set already: made by the monitor
-   * for the built-in driver and removed by it. Empty where there are none, and for OCI runtimes, which make their own.
-   */
-  cgroups: readonly string[];
 }
 
 /** How a process ended. */
@@ -38,6 +33,8 @@ export interface Launched {
   pid: number;
   /** Its end. Never rejects: a runtime that breaks counts as 125. */
   exited: Promise<ExitStatus>;
+  /** How to signal it where `pid` is a helper that passes no signal on. */
+  signal?: (signal: NodeJS.Signals) => void;
   /** The master side of the container's terminal, when `spec.process.terminal`; the monitor owns it. */
   terminal?: number;
 }
@@ -51,8 +48,6 @@ export interface ExecRequest {
   spec: RuntimeSpec;
   stdio: readonly [number, number, number];
   rootless: boolean;
-  /** As in `Launch`. */
-  cgroups: readonly string[];
 }
 
 export interface Driver {

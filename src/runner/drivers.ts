@@ -1,5 +1,4 @@
 // From a choice that was written down to the driver itself; the one that is not used is not loaded.
-import { OciError } from '../errors.ts';
 import type { RuntimeChoice } from './container.ts';
 import type { Driver } from './driver.ts';
 
@@ -8,5 +7,6 @@ export async function loadDriver({ name, path, missing }: RuntimeChoice): Promis
     const { createOciDriver } = await import('./oci-runtime.ts');
     return createOciDriver({ name, path, missing });
   }
-  throw new OciError('UNSUPPORTED', 'builtin');
+  const { builtinDriver } = await import('./builtin/driver.ts');
+  return builtinDriver({ available: true, missing });
 }

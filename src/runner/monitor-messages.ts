@@ -8,7 +8,6 @@ export interface MonitorJob {
   /** The store's directory. */
   store: string;
   id: string;
-  name: string;
   /** Absolute path of the flattened tree. */
   tree: string;
   runtime: RuntimeChoice;

@@ -68,10 +68,8 @@ async function launch(job: MonitorJob, networks: Attachment[]): Promise<void> {
   const paths = pathsOf(job);
   const spec = JSON.parse(readFileSync(paths.spec, 'utf8')) as RuntimeSpec;
   const driver = await loadDriver(job.runtime);
-  const cgroups =
-    job.runtime.path === undefined && job.cgroup !== undefined
-      ? (createCgroup(job.cgroup, spec.linux.resources) ?? [])
-      : [];
+  // OCI runtimes make their own.
+  if (job.runtime.path === undefined && job.cgroup !== undefined) createCgroup(job.cgroup, spec.linux.resources);
   if (job.published.length > 0) {
     const { startPublisher } = await import('./network/publisher.ts');
     publisher = await startPublisher(job.published, networks[0]?.address.split('/')[0] ?? '127.0.0.1');
@@ -85,7 +83,6 @@ async function launch(job: MonitorJob, networks: Attachment[]): Promise<void> {
     spec,
     stdio: [0, 1, 2],
     rootless: job.rootless,
-    cgroups,
   });
   const started = new Date().toISOString();
   // It may be over already.

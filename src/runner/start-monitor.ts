@@ -16,7 +16,7 @@ export const FIRST_PUBLISHED = 4;
 
 export interface MonitorOptions {
   /** The container's 0, 1 and 2: descriptors of this process. */
-  stdio: readonly [number | 'ignore', number, number];
+  stdio: readonly [number | 'ignore', number | 'ignore', number | 'ignore'];
   /** A network namespace of its own. */
   network: boolean;
   /** Descriptors it inherits, from FIRST_PUBLISHED on. */

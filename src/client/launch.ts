@@ -1,0 +1,146 @@
+// Launch: a container that was thought out becomes one. What is made belongs to its monitor from then on, which removes
+// it however this process ends.
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
+import type { StorePaths } from '../blobstore/paths.ts';
+import { throwIfAborted } from '../errors.ts';
+import type { ContainerPaths, ContainerRecord } from '../runner/container.ts';
+import { createContainer, removeContainer } from '../runner/containers.ts';
+import type { ExitStatus } from '../runner/driver.ts';
+import type { WindowSize } from '../runner/monitor-messages.ts';
+import type { Published } from '../runner/network/contract.ts';
+import { createNetworks, networksOf } from '../runner/network/networks.ts';
+import { identify } from '../runner/processes.ts';
+import { treePath } from '../runner/rootfs/trees.ts';
+import type { RunRequest } from '../runner/spec/run-request.ts';
+import type { RuntimeSpec } from '../runner/spec/runtime-spec.ts';
+import { FIRST_PUBLISHED, type Monitor, startMonitor } from '../runner/start-monitor.ts';
+import { makeVolumes } from '../runner/volumes.ts';
+import type { Client } from './client.ts';
+
+/** A container that is thought out, and not made yet. */
+export interface Plan {
+  store: StorePaths;
+  record: ContainerRecord;
+  spec: RuntimeSpec;
+  /** Makes sure that the tree is there. */
+  ensureTree(): Promise<void>;
+  /** By target. */
+  volumes: Map<string, string>;
+  rootless: boolean;
+}
+
+/** A container that has started. */
+export interface StartedContainer {
+  id: string;
+  name: string;
+  /** Its end. Rejects with RUNTIME_FAILED when its monitor was killed. */
+  exited: Promise<ExitStatus>;
+  signal(signal: NodeJS.Signals): void;
+  resize(window: WindowSize): void;
+  /** Lets it go on without this process. */
+  release(): void;
+}
+
+export interface LaunchOptions {
+  /** Sockets of this process, which stay its own. */
+  published?: readonly Published[];
+  window?: WindowSize | undefined;
+  /** Without input and output. */
+  silent?: boolean;
+}
+
+/**
+ * Throws NAME_TAKEN, NETWORK_NOT_FOUND, UNSUPPORTED, COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, RUNTIME_FAILED; nothing
+ * is left then.
+ */
+export async function launch(
+  client: Client,
+  plan: Plan,
+  { published = [], window, silent = false }: LaunchOptions = {},
+): Promise<StartedContainer> {
+  const { record, store } = plan;
+  const { id, name, request } = record;
+  const paths = await makeContainer(client, plan);
+  const networks = createNetworks(store.networks);
+  let monitor: Monitor | undefined;
+  try {
+    writeFiles(paths, plan);
+    monitor = start(paths, request, published, silent);
+    const note = await monitor.prepare({
+      store: store.root,
+      id,
+      tree: treePath(store, record.tree),
+      runtime: record.runtime,
+      rootless: plan.rootless,
+      detach: request.detach,
+      interactive: request.interactive,
+      remove: request.remove,
+      stopSignal: record.stopSignal,
+      published: published.map((port, i) => ({ ...port, descriptor: FIRST_PUBLISHED + i })),
+      ...(record.cgroup !== undefined && { cgroup: record.cgroup }),
+      ...(window !== undefined && { window }),
+    });
+    const { attachments, notes } = await networks.attach({
+      id,
+      name,
+      paths,
+      request,
+      monitor: identify(monitor.pid) ?? { pid: monitor.pid, startTime: '' },
+    });
+    for (const message of note === undefined ? notes : [note, ...notes]) {
+      client.onProgress?.({ type: 'warning', message });
+    }
+    throwIfAborted(client.signal);
+    await monitor.go(attachments);
+    const { exited, signal, resize, release } = monitor;
+    return { id, name, exited, signal, resize, release };
+  } catch (error) {
+    await monitor?.cancel();
+    await networks.detach(id);
+    // What could not be started is not kept: the error says why.
+    await removeContainer(store, record);
+    throw error;
+  }
+}
+
+/** The container's folder. */
+async function makeContainer(client: Client, { store, record, ensureTree }: Plan): Promise<ContainerPaths> {
+  const isTreeThere = (): boolean => existsSync(treePath(store, record.tree));
+  let paths = await createContainer(store, record, isTreeThere, client.signal);
+  // gc may take a tree until there is a container on it.
+  while (paths === undefined) {
+    await ensureTree();
+    paths = await createContainer(store, record, isTreeThere, client.signal);
+  }
+  return paths;
+}
+
+/** What it starts from. */
+function writeFiles(paths: ContainerPaths, { store, record, spec, volumes }: Plan): void {
+  for (const path of [paths.hosts, paths.resolv]) writeFileSync(path, '');
+  writeFileSync(paths.hostname, `${spec.hostname}\n`);
+  writeFileSync(paths.spec, JSON.stringify(spec));
+  makeVolumes(volumes, treePath(store, record.tree));
+}
+
+function start(
+  container: ContainerPaths,
+  request: RunRequest,
+  published: readonly Published[],
+  silent: boolean,
+): Monitor {
+  // The container's own descriptors: nobody stands between it and its log, whatever becomes of the monitor.
+  const log = request.detach ? openSync(container.log, 'a', 0o600) : undefined;
+  try {
+    return startMonitor({
+      stdio: silent
+        ? ['ignore', 'ignore', 'ignore']
+        : [request.interactive && !request.detach ? 0 : 'ignore', log ?? 1, log ?? 2],
+      network: networksOf(request.networks) !== 'host',
+      descriptors: published.map(({ descriptor }) => descriptor),
+    });
+  } finally {
+    if (log !== undefined) closeSync(log);
+  }
+}
+
