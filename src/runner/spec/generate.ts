@@ -93,7 +93,7 @@ export function generateSpec(input: GenerateInput): RuntimeSpec {
       maskedPaths: security.unmask ? [] : [...MASKED_PATHS, ...host.maskedPaths],
       readonlyPaths: security.unmask ? [] : [...READONLY_PATHS],
       ...(input.network === 'new' ? { sysctl: networkSysctls(factsInside(input).ids.gids) } : {}),
-      rootfsPropagation: slave ? 'rslave' : 'rprivate',
+      ...(slave ? { rootfsPropagation: 'slave' } : {}),
     },
     annotations: { ...input.annotations, ...image.Labels, ...request.labels },
   };
