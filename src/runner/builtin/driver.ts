@@ -12,7 +12,7 @@ import { type PlanFacts, planExec, planLaunch } from './plan.ts';
 import { start } from './start.ts';
 
 /** `missing`: what `probeBuiltin` and the rest of the machine cannot give. */
-export function createBuiltinDriver({ missing }: Pick<Driver, 'missing'>): Driver {
+export function builtinDriver({ missing }: Pick<Driver, 'missing'>): Driver {
   return { name: 'builtin', path: undefined, missing, launch, exec };
 }
 
