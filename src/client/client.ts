@@ -23,10 +23,18 @@ export interface ClientOptions extends LongOptions {
   /** A program's own credentials, instead of files. */
   credentials?: CredentialSource | undefined;
   transport?: TransportOptions | undefined;
+  /** A `policy.json` (containers-policy.json(5)) that images have to fulfil to be read from a registry. Default: none. */
+  policy?: string | undefined;
   /** Where mirrors, blocked registries and aliases are configured. Default: the files of podman, containerd and docker. */
   registries?: RegistriesOptions | undefined;
   /** What an image may ask of this machine; see `LayerLimits` for the defaults. */
   limits?: LimitOptions | undefined;
+}
+
+/** What a repository is opened for. */
+export interface RepositoryUse {
+  /** Images are wanted for one platform only: of an index that is not signed, its manifest for that will do. */
+  onePlatform?: boolean | undefined;
 }
 
 /** The first argument of every verb. Close it when done. */
@@ -42,7 +50,7 @@ export interface Client extends LongOptions {
    * As this machine is configured to reach it: reading goes through mirrors. `push`: one that is written to, so that a
    * token for both is asked for. Throws DENIED (blocked), SETTINGS_INVALID.
    */
-  repository(name: RepositoryName, access?: 'pull' | 'push'): Promise<Repository>;
+  repository(name: RepositoryName, access?: 'pull' | 'push', use?: RepositoryUse): Promise<Repository>;
   /** An image name with its alias (shortnames.conf) in place, if it has one. Throws SETTINGS_INVALID. */
   expand(image: string): Promise<string>;
   /** Ends all connections. */
@@ -100,7 +108,12 @@ export function createClient(options: ClientOptions = {}): Client {
     return transport;
   }
 
-  return {
+  const policyRule = once(async () => {
+    const { ruleOf } = await import('./policy.ts');
+    return ruleOf(options.policy ?? '');
+  });
+
+  const client: Client = {
     signal,
     onProgress,
     limits: options.limits ?? {},
@@ -108,13 +121,19 @@ export function createClient(options: ClientOptions = {}): Client {
     store,
     credentials,
     transport: transportOnce,
-    repository: async (name, access = 'pull') => (await registries()).open(name, access),
+    async repository(name, access = 'pull', use) {
+      const repository = await (await registries()).open(name, access);
+      if (options.policy === undefined || access === 'push') return repository;
+      const { verifiedRepository } = await import('./verified-repository.ts');
+      return verifiedRepository(client, repository, await policyRule(), use);
+    },
     expand: async (image) => (hasHost(image) ? image : (await aliases()).expand(image)),
     async close() {
       await (await routed)?.close();
       await (await transport)?.close();
     },
   };
+  return client;
 }
 
 /** Where images are kept unless told otherwise (XDG base directory specification). */

@@ -45,8 +45,8 @@ export async function pull(
   const target = await client.store();
   const copier = createCopier(target, { signal, onProgress, concurrency: options.concurrency });
   const jobs = references.map(async (reference): Promise<PulledImage> => {
-    const source = await client.repository(reference);
     const { allPlatforms } = options;
+    const source = await client.repository(reference, 'pull', { onePlatform: allPlatforms !== true });
     const copied = await copier.copy(source, reference, { platform, allPlatforms });
     const request = { source, target, copied, name: reference, as: reference };
     const all = options.referrers ? await withReferrers(request, { signal, onProgress }) : copied;

@@ -1,6 +1,7 @@
 // What a signed text says: which image it is about, and under which name. Read only after the signature was found to hold.
-import { algorithmOf, hexOf } from '../reference/digest.ts';
+
 import { isRecord } from '../json.ts';
+import { algorithmOf, hexOf } from '../reference/digest.ts';
 import { objectAt, parseSigned, textAt, textsOf } from './json.ts';
 import { refusal, type Subject } from './signature.ts';
 
@@ -50,14 +51,10 @@ export function readStatement(payloadType: string, payload: Buffer, subject: Sub
   if (predicate !== SIGN_PREDICATE) throw refusal(`an attestation (${show(predicate)}), not a signature`);
   const subjects = Array.isArray(json.subject) ? json.subject.filter(isRecord) : [];
   const algorithm = algorithmOf(subject.digest);
-  const found = subjects.find(
-    (one) => textAt(objectAt(one, 'digest'), algorithm) === hexOf(subject.digest),
-  );
+  const found = subjects.find((one) => textAt(objectAt(one, 'digest'), algorithm) === hexOf(subject.digest));
   if (found === undefined) {
     const [other] = subjects;
-    throw refusal(
-      `it is for another image: ${show(other && textAt(objectAt(other, 'digest'), algorithm))}`,
-    );
+    throw refusal(`it is for another image: ${show(other && textAt(objectAt(other, 'digest'), algorithm))}`);
   }
   return { annotations: textsOf(objectAt(found, 'annotations')) };
 }

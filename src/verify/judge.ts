@@ -1,8 +1,8 @@
 // The verdict on signatures: documents in, what holds and why the others do not out. Nothing is fetched here.
 import { isOciError } from '../errors.ts';
+import { type Claims, readPayload, readStatement } from './claims.ts';
 import { bundleOf } from './cosign-annotations.ts';
 import { decodeBase64 } from './json.ts';
-import { type Claims, readPayload, readStatement } from './claims.ts';
 import { isSignedBy } from './public-key.ts';
 import {
   type FoundSignature,

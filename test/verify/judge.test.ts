@@ -71,9 +71,7 @@ describe('with a key', () => {
     ['P-521', 'P-521', 'sha512'],
   ])('takes ECDSA %s', async (_, curve, hash) => {
     const pair = ecKeys(curve);
-    expect(
-      await reasonOf(tagged({ signature: signWith(pair, payload, hash) }), byKey(pair)),
-    ).toBeUndefined();
+    expect(await reasonOf(tagged({ signature: signWith(pair, payload, hash) }), byKey(pair))).toBeUndefined();
   });
   it.each([
     ['RSA', generateKeyPairSync('rsa', { modulusLength: 2048 }), 'sha256'],
