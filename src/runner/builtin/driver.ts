@@ -9,10 +9,11 @@ import type { RuntimeSpec, Seccomp } from '../spec/runtime-spec.ts';
 import { compileSeccomp } from '../spec/seccomp-bpf.ts';
 import { kernel, SystemCallError } from './kernel.ts';
 import { type PlanFacts, planExec, planLaunch } from './plan.ts';
+import type { BuiltinSupport } from './probe.ts';
 import { start } from './start.ts';
 
-/** `missing`: what `probeBuiltin` and the rest of the machine cannot give. */
-export function builtinDriver({ missing }: Pick<Driver, 'missing'>): Driver {
+/** `support`: what `probeBuiltin` found, and what else is known to be missing. */
+export function builtinDriver({ missing }: Extract<BuiltinSupport, { available: true }>): Driver {
   return { name: 'builtin', path: undefined, missing, launch, exec };
 }
 
