@@ -3,6 +3,7 @@ import type { ImageConfig, RunConfig } from '../manifest/config.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { formatPlatform } from '../manifest/platform.ts';
 import type { Digest } from '../reference/digest.ts';
+import { attestationsOf, type ImageAttestation, readAttestations } from './attestations.ts';
 import type { Client } from './client.ts';
 import { openImage } from './open-image.ts';
 
@@ -26,10 +27,21 @@ export interface ImageInfo {
   size: number;
   layers: { digest: Digest; mediaType: string; size: number }[];
   annotations: Record<string, string>;
+  /** What the index carries about this platform: SBOM, provenance. */
+  attestations: ImageAttestation[];
+}
+
+export interface InspectOptions {
+  /** Read and decode the attestations: a manifest request each, and their blobs. Default false: only their digests. */
+  attestations?: boolean | undefined;
 }
 
 /** Describes `image`. Throws what opening the image throws. */
-export async function inspect(client: Client, image: string): Promise<ImageInfo> {
+export async function inspect(
+  client: Client,
+  image: string,
+  options: InspectOptions = {},
+): Promise<ImageInfo> {
   const opened = await openImage(client, image);
   try {
     const { name, root, index, descriptor, manifest, config } = opened;
@@ -48,6 +60,9 @@ export async function inspect(client: Client, image: string): Promise<ImageInfo>
       size: [manifest.config, ...manifest.layers].reduce((sum, { size }) => sum + size, 0),
       layers: manifest.layers.map(({ digest, mediaType, size }) => ({ digest, mediaType, size })),
       annotations: { ...index?.annotations, ...manifest.annotations },
+      attestations: options.attestations
+        ? await readAttestations(client, opened)
+        : attestationsOf(opened).map(({ digest, size }) => ({ digest, size })),
     };
   } finally {
     await opened.close();

@@ -13,11 +13,16 @@ export default class Inspect extends OciCommand<typeof Inspect> {
   static override examples = [
     '<%= config.bin %> inspect alpine:3.20',
     '<%= config.bin %> inspect --config docker://ghcr.io/org/app:1',
+    '<%= config.bin %> inspect --attestations docker://docker/buildx-bin',
     '<%= config.bin %> inspect --json oci-archive:image.tar',
   ];
   static override args = { image: imageArg };
   static override flags = {
     raw: Flags.boolean({ summary: 'Print the raw manifest or index', exclusive: ['config'] }),
+    attestations: Flags.boolean({
+      exclusive: ['raw', 'config'],
+      summary: 'Also read the SBOM and the provenance that the image carries (claims of whoever pushed it)',
+    }),
     config: Flags.boolean({ summary: "Print the image's raw config" }),
   };
 
@@ -34,7 +39,7 @@ export default class Inspect extends OciCommand<typeof Inspect> {
       await write(raw);
       return;
     }
-    const info = await inspect(client, args.image);
+    const info = await inspect(client, args.image, { attestations: flags.attestations });
     answer(info, () => describeImage(info, width));
   }
 }

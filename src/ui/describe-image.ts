@@ -1,5 +1,6 @@
 // An image on a page: what `inspect` shows a person.
 import type { ImageInfo } from '../client/inspect.ts';
+import { describeStatement } from './describe-attestation.ts';
 import { formatAge, formatBytes, printable, shortDigest } from './format.ts';
 import { formatTable } from './table.ts';
 
@@ -40,6 +41,12 @@ export function describeImage(image: ImageInfo, width: number): string[] {
     'Size',
     `${formatBytes(image.size)} compressed, ${image.layers.length} ${image.layers.length === 1 ? 'layer' : 'layers'}`,
   );
+  const { attestations } = image;
+  const undecoded = attestations.filter(({ statements }) => statements === undefined).length;
+  if (undecoded > 0) fact('Attestations', `${undecoded}, decoded with --attestations`);
+  for (const statement of attestations.flatMap(({ statements = [] }) => statements)) {
+    for (const [label, value] of describeStatement(statement)) fact(label, value);
+  }
   lines.push('');
   lines.push(
     ...formatTable(
