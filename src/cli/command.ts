@@ -104,6 +104,7 @@ function clientOptions(
       insecure: flags.insecure,
       ca: readPem(flags.ca, '--ca'),
       cert: readPem(flags.cert, '--cert'),
+    policy: flags.policy || undefined,
       key: readPem(flags.key, '--key'),
       timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
     },

@@ -66,6 +66,12 @@ export const globalFlags = {
     helpValue: 'FILE',
     summary: "Read credentials from this file (docker's config.json or podman's auth.json form)",
   }),
+  policy: Flags.file({
+    helpGroup: 'GLOBAL',
+    helpValue: 'FILE',
+    env: 'OCITOOL_POLICY',
+    summary: 'A policy.json that images have to fulfil to be read from a registry. Default: none',
+  }),
   timeout: Flags.integer({
     helpGroup: 'GLOBAL',
     helpValue: 'SECONDS',

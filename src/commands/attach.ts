@@ -1,8 +1,8 @@
 import { Args, Flags } from '@oclif/core';
+import { parseAnnotations } from '../cli/annotations.ts';
 import { OciCommand, type Session } from '../cli/command.ts';
 import { imageArg } from '../cli/flags.ts';
 import { attach } from '../client/attach.ts';
-import { OciError } from '../errors.ts';
 import { TITLE } from '../manifest/artifact.ts';
 import { familiarReference, withDigest } from '../reference/reference.ts';
 
@@ -65,14 +65,4 @@ export default class Attach extends OciCommand<typeof Attach> {
       reference === undefined ? root.digest : familiarReference(withDigest(reference, root.digest)),
     ]);
   }
-}
-
-function parseAnnotations(texts: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    texts.map((text) => {
-      const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-      if (key !== undefined && value !== undefined) return [key, value];
-      throw new OciError('USAGE', `--annotation ${text}: no value`, { hint: 'write it as KEY=VALUE' });
-    }),
-  );
 }
