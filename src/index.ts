@@ -5,6 +5,9 @@ export { openArchive, openOciLayout } from './archive/open.ts';
 export type { SweepOptions, Swept } from './blobstore/gc.ts';
 export { listImages, type StoredImage } from './blobstore/images.ts';
 export { type BlobStore, type OpenStoreOptions, openStore } from './blobstore/store.ts';
+export { type PulledFiles, type PullFilesOptions, pullFiles } from './client/artifact-pull.ts';
+export { type AttachedArtifact, type AttachOptions, attach } from './client/attach.ts';
+export type { AttachedStatement, ImageAttestation } from './client/attestations.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
 export { copyImage } from './client/copy-image.ts';
 export { type CopiedFiles, type CpOptions, cp } from './client/cp.ts';
@@ -20,7 +23,7 @@ export {
   exportStream,
 } from './client/export.ts';
 export { type GcOptions, gc } from './client/gc.ts';
-export { type ImageInfo, inspect } from './client/inspect.ts';
+export { type ImageInfo, type InspectOptions, inspect } from './client/inspect.ts';
 export {
   type ImageLayers,
   type ImageWaste,
@@ -34,6 +37,7 @@ export { type LocalImage, openLayers } from './client/open-layers.ts';
 export { type OpenedTree, openTree } from './client/open-tree.ts';
 export { type PulledImage, type PullOptions, pull } from './client/pull.ts';
 export { push } from './client/push.ts';
+export { type ImageReferrers, type ReferrersListOptions, referrers } from './client/referrers.ts';
 export { remove } from './client/remove.ts';
 export { save } from './client/save.ts';
 export { type TaggedImage, tag, untag } from './client/tag.ts';
@@ -60,7 +64,16 @@ export {
 } from './manifest/document.ts';
 export { formatPlatform, hostPlatform, parsePlatform } from './manifest/platform.ts';
 export { selectPlatform } from './manifest/platform-match.ts';
-export type { BlobLocation, ImageSource, ImageTarget, Ingest, Listing, LocalBlobs } from './place/place.ts';
+export type {
+  BlobLocation,
+  ImageSource,
+  ImageTarget,
+  Ingest,
+  Listing,
+  LocalBlobs,
+  ReferrersOptions,
+  Referring,
+} from './place/place.ts';
 export type { LongOptions, OnProgress, ProgressEvent } from './place/progress.ts';
 export { readDocument } from './place/read-document.ts';
 export { type Digest, digestOf, parseDigest } from './reference/digest.ts';

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cli, runCli } from '../support/cli.ts';
+import { startDockerRegistry } from '../support/docker-registry.ts';
 import { type ServedImage, serveImage } from '../support/served-image.ts';
+import { hasTools } from '../support/tools.ts';
 import { startUploadServer } from '../support/upload-server.ts';
 
 const schema = JSON.parse(
@@ -117,6 +119,35 @@ describe('answers fit their schemas', () => {
     }
     await answer('copiedImages', 'save', served.name, `docker-archive:${at('image.tar')}`);
     await answer('copiedImages', 'load', at('image.tar'), 'loaded:1');
+  });
+  test.skipIf(!hasTools('docker-registry'))('attach, referrers, pull --output, --referrers', async () => {
+    const file = join(served.dir, 'report.txt');
+    writeFileSync(file, 'all is well');
+    const attached = await answer(
+      'attach',
+      'attach',
+      served.name,
+      `${file}:text/plain`,
+      '--artifact-type',
+      'a/b',
+    );
+    const { digest } = attached as { digest: string };
+    expect(await answer('referrers', 'referrers', served.name)).toMatchObject({ referrers: [{ digest }] });
+    const { address, close } = await startDockerRegistry();
+    try {
+      const pushed = await answer('copiedImage', 'push', '--referrers', served.name, `${address}/a/b:1`);
+      expect(pushed).toMatchObject({ referrers: [digest] });
+      const to = join(served.dir, 'files');
+      const files = await answer('pullFiles', 'pull', '--output', to, `${address}/a/b@${digest}`);
+      expect(files).toMatchObject({ files: [{ path: join(to, 'report.txt'), mediaType: 'text/plain' }] });
+      const pulled = await answer('pull', 'pull', '--referrers', `${address}/a/b:1`);
+      expect(pulled).toMatchObject([{ referrers: [digest] }]);
+    } finally {
+      await close();
+    }
+  });
+  test('inspect with attestations', async () => {
+    await answer('inspect', 'inspect', '--attestations', served.name);
   });
   test('tag, untag', async () => {
     await answer('digestAnswer', 'tag', served.name, 'other:1');
