@@ -1,6 +1,8 @@
 // Whose signature is wanted: the flags of `verify`, and of what copies with --verify.
 import { Flags } from '@oclif/core';
+import type { Client, RepositoryUse } from '../client/client.ts';
 import { namedText } from '../client/policy.ts';
+import type { Rule } from '../client/verified-repository.ts';
 import type { VerifyOptions } from '../client/verify.ts';
 import { parseAnnotations } from './annotations.ts';
 
@@ -44,7 +46,19 @@ export const signerFlags = {
   }),
 };
 
+/** For commands that copy: `--verify`, and whose signature, which makes no sense without. */
+export const verifyFlags = {
+  verify: Flags.boolean({
+    helpGroup,
+    summary: 'Only an image that is signed, checked before anything of it is fetched; by whom: see verify',
+  }),
+  ...(Object.fromEntries(
+    Object.entries(signerFlags).map(([name, flag]) => [name, { ...flag, dependsOn: ['verify'] }]),
+  ) as unknown as typeof signerFlags),
+};
+
 interface GivenFlags {
+  verify?: boolean;
   'public-key'?: string[] | undefined;
   'certificate-identity'?: string | undefined;
   'certificate-identity-regexp'?: string | undefined;
@@ -66,4 +80,22 @@ export function verifyOptions(flags: GivenFlags): VerifyOptions {
     annotations: parseAnnotations(flags.annotation ?? []),
     policy: flags.policy || undefined,
   };
+}
+
+/** The rule of --verify; undefined without it. Throws USAGE, SETTINGS_INVALID, PERMISSION, IO. */
+export async function verifyRuleOf(flags: GivenFlags): Promise<Rule | undefined> {
+  if (flags.verify !== true) return undefined;
+  const { verifyRule } = await import('../client/verify.ts');
+  return await verifyRule(verifyOptions(flags));
+}
+
+/** The client, with the rule for all it reads from registries. */
+export async function verifying(
+  client: Client,
+  rule: Rule | undefined,
+  use?: RepositoryUse,
+): Promise<Client> {
+  if (rule === undefined) return client;
+  const { verifyingClient } = await import('../client/verified-repository.ts');
+  return verifyingClient(client, rule, use);
 }

@@ -66,13 +66,13 @@ export function uncheckedRepository(repository: Repository): Repository {
 }
 
 /** A client that reads from registries only what fulfils the rule. */
-export function verifyingClient(client: Client, rule: Rule): Client {
+export function verifyingClient(client: Client, rule: Rule, use: RepositoryUse = {}): Client {
   return {
     ...client,
-    async repository(name, access, use) {
-      const repository = await client.repository(name, access, use);
+    async repository(name, access, more) {
+      const repository = await client.repository(name, access, more);
       if (access === 'push') return repository;
-      return verifiedRepository(client, repository, rule, use);
+      return verifiedRepository(client, repository, rule, { ...more, ...use });
     },
   };
 }

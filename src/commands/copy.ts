@@ -1,5 +1,6 @@
 import { OciCommand, type Session } from '../cli/command.ts';
 import { imageArg } from '../cli/flags.ts';
+import { verifyFlags, verifyRuleOf } from '../cli/signer-flags.ts';
 import {
   copiedJson,
   copiedLine,
@@ -18,12 +19,16 @@ export default class Copy extends OciCommand<typeof Copy> {
     '<%= config.bin %> copy docker://alpine:3.20 localhost:5000/alpine:3.20',
     '<%= config.bin %> copy --platform linux/amd64,linux/arm64 docker://alpine ghcr.io/me/alpine',
     '<%= config.bin %> copy docker://alpine:3.20 oci:alpine-layout:3.20',
+    '<%= config.bin %> copy --verify --public-key cosign.pub docker://ghcr.io/acme/app:1 localhost:5000/app:1',
   ];
   static override args = { image: imageArg, destination: destinationArg };
-  static override flags = transferFlags;
+  static override flags = { ...transferFlags, ...verifyFlags };
 
   protected async execute({ args, flags, client, answer }: Session<typeof Copy>): Promise<void> {
-    const copied = await copyImage(client, args.image, args.destination, transferOptions(flags));
+    const copied = await copyImage(client, args.image, args.destination, {
+      ...transferOptions(flags),
+      verify: await verifyRuleOf(flags),
+    });
     answer(copiedJson(copied), () => [copiedLine(copied)]);
   }
 }

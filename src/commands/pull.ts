@@ -4,6 +4,7 @@ import { registryName } from '../archive/image-name.ts';
 import { OciCommand, type Session } from '../cli/command.ts';
 import { limitFlags, rootlessFlag } from '../cli/flags.ts';
 import { ownershipNote, takeOwnership } from '../cli/rootless.ts';
+import { verifyFlags, verifying, verifyRuleOf } from '../cli/signer-flags.ts';
 import { type PulledFiles, pullFiles } from '../client/artifact-pull.ts';
 import { pull } from '../client/pull.ts';
 import { unpack } from '../client/unpack.ts';
@@ -22,6 +23,7 @@ export default class Pull extends OciCommand<typeof Pull> {
     '<%= config.bin %> pull --platform linux/arm64 microsoft/dotnet:2.1-aspnetcore-runtime-alpine',
     '<%= config.bin %> pull --unpack ./rootfs alpine:3.20',
     '<%= config.bin %> pull --output ./out localhost:5000/app@sha256:…',
+    '<%= config.bin %> pull --verify --public-key cosign.pub ghcr.io/acme/app:1',
     '<%= config.bin %> pull --all-platforms localhost:5000/app:1 localhost:5000/app:2',
   ];
   static override strict = false;
@@ -56,9 +58,12 @@ export default class Pull extends OciCommand<typeof Pull> {
     rootless: rootlessFlag({ dependsOn: ['unpack'] }),
     'max-bytes': { ...limitFlags['max-bytes'], dependsOn: ['unpack'] },
     'max-entries': { ...limitFlags['max-entries'], dependsOn: ['unpack'] },
+    ...verifyFlags,
   };
 
-  protected async execute({ argv, flags, client, answer, note }: Session<typeof Pull>): Promise<void> {
+  protected async execute({ argv, flags, answer, note, ...session }: Session<typeof Pull>): Promise<void> {
+    const use = { onePlatform: !flags['all-platforms'] };
+    const client = await verifying(session.client, await verifyRuleOf(flags), use);
     if (flags.unpack !== undefined) {
       const [image, more] = argv;
       if (image === undefined || more !== undefined) {

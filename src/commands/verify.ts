@@ -19,7 +19,11 @@ export default class Verify extends OciCommand<typeof Verify> {
   static override flags = {
     ...signerFlags,
     // As it is everywhere, but heard out alone: cosign's --key is another.
-    key: Flags.string({ helpGroup: 'GLOBAL', helpValue: 'FILE', summary: 'Key of the client certificate (PEM)' }),
+    key: Flags.string({
+      helpGroup: 'GLOBAL',
+      helpValue: 'FILE',
+      summary: 'Key of the client certificate (PEM)',
+    }),
   };
 
   protected async execute({ args, flags, client, answer, note }: Session<typeof Verify>): Promise<void> {
