@@ -1,10 +1,9 @@
-// What `network create`, `ls` and `rm` do: the records only, since a switch exists while containers are on it.
+// What `network create`, `ls` and `rm` do: to records only, since a switch exists as long as containers are on it.
 import { OciError } from '../../errors.ts';
 import { isAlive } from '../processes.ts';
 import {
   assertNetworkName,
   type Network,
-  noSuchNetwork,
   readNetwork,
   readNetworks,
   removeNetworkFile,
@@ -58,7 +57,11 @@ export function removeNetwork(folder: string, name: string): Promise<void> {
   assertNetworkName(name);
   return withNetworks(folder, async () => {
     const network = readNetwork(folder, name);
-    if (network === undefined) throw noSuchNetwork(name);
+    if (network === undefined) {
+      throw new OciError('NETWORK_NOT_FOUND', `no network named ${name}`, {
+        hint: 'ocitool network ls lists them',
+      });
+    }
     const { containers } = infoOf(network);
     if (containers.length > 0) {
       const names = containers.map((container) => container.name);

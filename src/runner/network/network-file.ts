@@ -113,7 +113,7 @@ export function removeNetworkFile(folder: string, name: string): void {
 
 export function noSuchNetwork(name: string): OciError {
   return new OciError('NETWORK_NOT_FOUND', `no network named ${name}`, {
-    hint: `ocitool network create ${name}`,
+    hint: `make it with: ocitool network create ${name}`,
   });
 }
 
