@@ -7,7 +7,7 @@ import type { Platform } from '../manifest/descriptor.ts';
 import type { LongOptions } from '../place/progress.ts';
 import { hasHost } from '../reference/reference.ts';
 import type { CredentialSource } from '../registry/credentials.ts';
-import type { RoutedRegistries } from '../registry/open-routed.ts';
+import type { OpenOptions, RoutedRegistries } from '../registry/open-routed.ts';
 import type { Repository, RepositoryName } from '../registry/repository.ts';
 import type { RegistriesOptions } from '../registry/route.ts';
 import type { Transport, TransportOptions } from '../registry/transport.ts';
@@ -32,7 +32,7 @@ export interface ClientOptions extends LongOptions {
 }
 
 /** What a repository is opened for. */
-export interface RepositoryUse {
+export interface RepositoryUse extends OpenOptions {
   /** Images are wanted for one platform only: of an index that is not signed, its manifest for that will do. */
   onePlatform?: boolean | undefined;
 }
@@ -122,7 +122,7 @@ export function createClient(options: ClientOptions = {}): Client {
     credentials,
     transport: transportOnce,
     async repository(name, access = 'pull', use) {
-      const repository = await (await registries()).open(name, access);
+      const repository = await (await registries()).open(name, access, use ?? {});
       if (options.policy === undefined || access === 'push') return repository;
       const { verifiedRepository } = await import('./verified-repository.ts');
       return verifiedRepository(client, repository, await policyRule(), use);

@@ -33,6 +33,8 @@ interface Waiting {
 /** What waits, at most: bytes of documents, and names. The oldest goes: its image gets no name in the store. */
 const DOCUMENT_BYTES = 32 << 20;
 const NAMES = 500;
+/** A name that is asked for is set again this often, milliseconds: gc goes by the age of names. */
+const NAMED_MS = 3_600_000;
 /** What is remembered of documents that came by. */
 const PARTS = 50_000;
 
@@ -40,6 +42,8 @@ export function createIncoming(store: BlobStore): Incoming {
   const waiting = new Map<Digest, Waiting>();
   const names = new Map<string, { reference: Reference; root: Descriptor }>();
   const blobs = createRecent<Descriptor>({ most: PARTS });
+  /** What each name stands for in the store since it was set here. */
+  const named = createRecent<Digest>({ most: PARTS, ms: NAMED_MS });
   const parts = createRecent<true>({ most: PARTS });
   let bytes = 0;
   let settling: Promise<void> = Promise.resolve();
@@ -76,6 +80,7 @@ export function createIncoming(store: BlobStore): Incoming {
       if (!(await store.has(root))) continue;
       names.delete(key);
       await store.tag(root, reference);
+      named.set(key, root.digest);
     }
   }
 
@@ -103,6 +108,7 @@ export function createIncoming(store: BlobStore): Incoming {
     isPart: (digest) => parts.get(digest) === true,
     async name(reference, root) {
       const key = formatReference(reference);
+      if (named.get(key) === root.digest && (await store.has(root))) return;
       names.delete(key);
       names.set(key, { reference, root });
       const [oldest] = names.keys();

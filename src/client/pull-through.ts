@@ -80,7 +80,7 @@ export async function pullThrough(
     const key = formatRepository(name);
     const known = repositories.get(key);
     if (known !== undefined) return known;
-    const opened = client.repository(name, 'pull', { anonymous: options.anonymous });
+    const opened = client.repository(name, 'pull', { anonymous: options.anonymous, suggest: false });
     repositories.set(key, opened);
     opened.catch(() => repositories.delete(key));
     return opened;

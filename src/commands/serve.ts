@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
 import { durationFlag } from '../cli/duration-flag.ts';
+import type { Client } from '../client/client.ts';
 import { fileError, OciError } from '../errors.ts';
+import { isLoopbackRegistry } from '../reference/registry-host.ts';
 import { type ServeOptions, serveStore } from '../serve/serve.ts';
+import type { Upstream } from '../serve/upstream.ts';
 
 /** How long transfers may go on after the first Ctrl-C, ms. */
 const STOP = 30_000;
@@ -12,10 +15,11 @@ export default class Serve extends OciCommand<typeof Serve> {
   static override usage = 'serve [FLAGS]';
   static override summary = 'Serve the store as an OCI registry';
   static override description =
-    'On the loopback interface unless --host says otherwise; others may push only with --htpasswd. docker.io/library/alpine:3.20 in the store is served as library/alpine:3.20, and what is pushed as library/alpine:3.20 gets that name. Prints its address on stderr when it is ready. Ctrl-C finishes the transfers under way, a second one ends them.';
+    'On the loopback interface unless --host says otherwise; others may push only with --htpasswd. docker.io/library/alpine:3.20 in the store is served as library/alpine:3.20, and what is pushed as library/alpine:3.20 gets that name. Prints its address on stderr when it is ready. With --proxy it passes another registry on: what the store lacks is fetched there, once, and kept; a tag is asked about with a HEAD, and answered from the store when that registry is down. Ctrl-C finishes the transfers under way, a second one ends them.';
   static override examples = [
     '<%= config.bin %> serve --port 5000',
     'skopeo copy --src-tls-verify=false docker://127.0.0.1:5000/library/alpine:3.20 dir:alpine',
+    '<%= config.bin %> serve --proxy docker.io',
     '<%= config.bin %> serve --host 0.0.0.0 --htpasswd users --tls-cert cert.pem --tls-key key.pem',
   ];
   static override flags = {
@@ -28,6 +32,10 @@ export default class Serve extends OciCommand<typeof Serve> {
     }),
     host: Flags.string({ default: '127.0.0.1', helpValue: 'ADDRESS', summary: 'The address to listen on' }),
     'read-only': Flags.boolean({ summary: 'Refuse pushes and deletions' }),
+    proxy: Flags.string({
+      helpValue: 'REGISTRY',
+      summary: 'Fetch from this registry what the store lacks; refuses pushes',
+    }),
     htpasswd: Flags.file({
       helpValue: 'FILE',
       summary: 'Ask for a name and password of this file (htpasswd -B)',
@@ -43,32 +51,54 @@ export default class Serve extends OciCommand<typeof Serve> {
 
   protected async execute({ flags, client, signal, note }: Session<typeof Serve>): Promise<void> {
     const { host, port, htpasswd } = flags;
-    const readOnly = flags['read-only'];
-    if (!readOnly && htpasswd === undefined && !isLoopback(host)) {
+    const readOnly = flags['read-only'] || flags.proxy !== undefined;
+    const isOpen = htpasswd === undefined && !isLoopback(host);
+    if (!readOnly && isOpen) {
       throw new OciError('USAGE', `--host ${host}: anybody who reaches it could push`, {
         hint: 'add --htpasswd FILE, or --read-only',
       });
     }
-    const server = await serveStore(await client.store(), {
-      host,
-      port,
-      readOnly,
-      tls: tlsOf(flags['tls-cert'], flags['tls-key']),
-      authorize: htpasswd === undefined ? undefined : await checkOf(htpasswd),
-    });
+    const authorize = htpasswd === undefined ? undefined : await checkOf(htpasswd);
+    const tls = tlsOf(flags['tls-cert'], flags['tls-key']);
+    const upstream = flags.proxy === undefined ? undefined : await openUpstream(client, flags, isOpen);
+    if (upstream !== undefined && isOpen) {
+      note(
+        `anybody may use this, so ${upstream.registry} is asked without credentials; --htpasswd uses them`,
+      );
+    }
+    const server = await serveStore(await client.store(), { host, port, readOnly, tls, authorize, upstream });
     try {
+      if (upstream?.registry === new URL(server.url).host) {
+        throw new OciError('USAGE', `--proxy ${upstream.registry}: that is this server itself`);
+      }
       process.stderr.write(`listening on ${server.url}\n`);
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
       if (server.busy() > 0) note('finishing what is under way; Ctrl-C again ends it');
       await server.stop(flags['stop-after'] ?? STOP);
     } finally {
       await server.close();
+      await upstream?.close();
     }
   }
 }
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** The registry of --proxy. */
+async function openUpstream(
+  client: Client,
+  flags: { proxy?: string | undefined; 'plain-http'?: boolean },
+  anonymous: boolean,
+): Promise<Upstream> {
+  const { pullThrough } = await import('../client/pull-through.ts');
+  const upstream = await pullThrough(client, flags.proxy ?? '', { anonymous });
+  const isPlain = /^http:/i.test(flags.proxy ?? '') && !isLoopbackRegistry(upstream.registry);
+  if (!isPlain || flags['plain-http'] === true) return upstream;
+  throw new OciError('USAGE', `--proxy ${flags.proxy}: plain HTTP`, {
+    hint: 'use --plain-http if that host really has no HTTPS',
+  });
 }
 
 /** Loaded only when asked for: bcrypt is a package of its own. */

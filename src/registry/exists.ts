@@ -2,8 +2,10 @@
 // by their answers to it.
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { isForeignLayerType, MANIFEST_ACCEPT } from '../manifest/media-types.ts';
+import type { Digest } from '../reference/digest.ts';
 import { formatReference, type Reference } from '../reference/reference.ts';
 import { discard } from './body.ts';
+import { parseContentLength } from './content-range.ts';
 import { isDocument, nameOf } from './fetch-content.ts';
 import { type HttpResponse, header } from './http.ts';
 import type { Session } from './session.ts';
@@ -19,6 +21,18 @@ export async function existsIn(
   const kind = isDocument(descriptor.mediaType) ? 'manifest' : 'blob';
   const path = `${kind}s/${descriptor.digest}`;
   return (await head(session, kind, path, nameOf(session, descriptor), signal)) !== undefined;
+}
+
+/** A blob by its digest alone; undefined when it is not there. Throws as `existsIn` does. */
+export async function describeBlob(
+  session: Session,
+  digest: Digest,
+  signal?: AbortSignal,
+): Promise<Descriptor | undefined> {
+  const what = `${session.registry}/${session.repository}@${digest}`;
+  const response = await head(session, 'blob', `blobs/${digest}`, what, signal);
+  const size = response && parseContentLength(header(response.headers, 'content-length'));
+  return size === undefined ? undefined : { mediaType: 'application/octet-stream', digest, size };
 }
 
 /** True when the tag stands for the descriptor now. Throws as `existsIn` does. */

@@ -111,7 +111,7 @@ export function throughMirrors(
 
   function noteGiver(digest: Digest, repository: Repository): void {
     const known = givers.get(digest) ?? new Set();
-    givers.set(digest, known.add(repository));
+    remember(givers, digest, known.add(repository));
   }
 
   return {
@@ -123,17 +123,29 @@ export function throughMirrors(
         if (!able || !usable(mirror, reference.digest)) continue;
         try {
           const descriptor = await repository.resolve(nameAt(repository, reference), options);
-          resolvers.set(descriptor.digest, repository);
+          remember(resolvers, descriptor.digest, repository);
           return descriptor;
         } catch (error) {
           passOn(error, repository, options?.signal);
         }
       }
       const descriptor = await origin.resolve(reference, options);
-      if (options?.cheap !== true) resolvers.set(descriptor.digest, origin);
+      if (options?.cheap !== true) remember(resolvers, descriptor.digest, origin);
       return descriptor;
     },
     fetch,
+    async describe(digest, options) {
+      for (const mirror of mirrors) {
+        if (!mirror.digests || !usable(mirror, digest)) continue;
+        try {
+          const found = await mirror.repository.describe(digest, options);
+          if (found !== undefined) return found;
+        } catch (error) {
+          passOn(error, mirror.repository, options?.signal);
+        }
+      }
+      return await origin.describe(digest, options);
+    },
     distrust({ digest }, error) {
       const suspects = givers.get(digest);
       if (suspects === undefined) return false;
@@ -141,10 +153,20 @@ export function throughMirrors(
       for (const suspect of suspects) health.failed(suspect.registry, error, origin.registry);
       const known = wrong.get(digest) ?? new Set();
       for (const suspect of suspects) known.add(suspect);
-      wrong.set(digest, known);
+      remember(wrong, digest, known);
       return true;
     },
   };
+}
+
+/** A server that runs for months reads many images through one of these. */
+const REMEMBERED = 1000;
+
+function remember<T>(map: Map<Digest, T>, digest: Digest, value: T): void {
+  map.delete(digest);
+  map.set(digest, value);
+  const [oldest] = map.keys();
+  if (map.size > REMEMBERED && oldest !== undefined) map.delete(oldest);
 }
 
 function nameAt({ registry, repository }: Repository, { tag, digest }: Reference): Reference {

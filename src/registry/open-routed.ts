@@ -18,9 +18,17 @@ export interface RoutedOptions {
   onProgress?: OnProgress | undefined;
 }
 
+/** How one repository is opened. */
+export interface OpenOptions {
+  /** Without credentials, even where there are some. Default false. */
+  anonymous?: boolean | undefined;
+  /** Looks for tags that come close when one is not there. Default true. */
+  suggest?: boolean | undefined;
+}
+
 export interface RoutedRegistries {
   /** Throws DENIED (blocked), SETTINGS_INVALID, PERMISSION, UNSUPPORTED. */
-  open(name: RepositoryName, access: 'pull' | 'push'): Promise<Repository>;
+  open(name: RepositoryName, access: 'pull' | 'push', use: OpenOptions): Promise<Repository>;
   close(): Promise<void>;
 }
 
@@ -29,12 +37,13 @@ export function createRoutedRegistries(options: RoutedOptions): RoutedRegistries
   const transports = createEndpointTransports(options.transportOptions, options.transport);
   const health = createMirrorHealth(options.onProgress);
   return {
-    async open(name, access) {
+    async open(name, access, { anonymous, suggest }) {
       const { origin, mirrors } = await routes.to(name, access);
-      const credentials = await options.credentials();
+      const credentials = anonymous === true ? undefined : await options.credentials();
       const repository = openRepository(await transports.origin(origin), origin.name, {
         credentials,
         access,
+        suggest,
       });
       if (mirrors.length === 0) return repository;
       const opened = mirrors.map((mirror) => ({

@@ -13,7 +13,7 @@ import {
 } from '../reference/reference.ts';
 import { canonicalRegistry } from '../reference/registry-host.ts';
 import type { CredentialSource } from './credentials.ts';
-import { existsIn, standsFor } from './exists.ts';
+import { describeBlob, existsIn, standsFor } from './exists.ts';
 import { fetchContent, isDocument } from './fetch-content.ts';
 import { openDocument, putManifest } from './put-manifest.ts';
 import { createReferrersReader } from './referrers.ts';
@@ -35,6 +35,8 @@ export interface Repository extends ImageTarget, NameCheck, Referring, ReferrerT
    * Throws IMAGE_NOT_FOUND, UNAUTHORIZED, DENIED, REGISTRY_ERROR.
    */
   tags(options?: TagsOptions): AsyncGenerator<string, void>;
+  /** A blob by its digest alone, undefined when it is not there. Throws UNAUTHORIZED, RATE_LIMITED, REGISTRY_ERROR. */
+  describe(digest: Digest, options?: { signal?: AbortSignal | undefined }): Promise<Descriptor | undefined>;
   /**
    * Deletes the manifest of a reference with a digest, and so every tag of it; else the tag alone.
    * Throws IMAGE_NOT_FOUND, UNSUPPORTED (not at this registry, or not by tag), DENIED, UNAUTHORIZED.
@@ -91,6 +93,7 @@ export function openRepository(
       if (raw === undefined) return await fetchContent(session, descriptor, options);
       return Readable.from([raw.subarray(options?.offset ?? 0)]);
     },
+    describe: (digest, options) => describeBlob(session, digest, options?.signal),
     tags: (options) => listTags(session, options),
     has: (descriptor) => existsIn(session, descriptor),
     names: (reference, descriptor, options) => standsFor(session, reference, descriptor, options?.signal),

@@ -1,6 +1,7 @@
 // What a request is answered with, as data: the router decides, `send` writes.
 import type { ServerResponse } from 'node:http';
 import type { BlobLocation } from '../place/place.ts';
+import { type ArrivingPart, sendArriving } from './send-arriving.ts';
 import { sendFile } from './send-file.ts';
 
 /** Error codes of the distribution-spec. */
@@ -17,6 +18,7 @@ export type RegistryErrorCode =
   | 'NAME_UNKNOWN'
   | 'PAGINATION_NUMBER_INVALID'
   | 'SIZE_INVALID'
+  | 'TOOMANYREQUESTS'
   | 'UNAUTHORIZED'
   | 'UNKNOWN'
   | 'UNSUPPORTED';
@@ -24,7 +26,7 @@ export type RegistryErrorCode =
 export interface Answer {
   status: number;
   headers: Record<string, string | number | string[]>;
-  body?: Buffer | BlobLocation;
+  body?: Buffer | BlobLocation | ArrivingPart;
 }
 
 /** An error as the distribution-spec's JSON. */
@@ -69,6 +71,8 @@ export async function send(response: ServerResponse, answer: Answer, withBody: b
     response.end();
   } else if (Buffer.isBuffer(answer.body)) {
     response.end(answer.body);
+  } else if ('content' in answer.body) {
+    await sendArriving(response, answer.body);
   } else {
     await sendFile(response, answer.body);
   }

@@ -9,11 +9,14 @@ import type { Descriptor } from '../manifest/descriptor.ts';
 import { OCI_INDEX } from '../manifest/media-types.ts';
 import { type Digest, isDigest } from '../reference/digest.ts';
 import { isTag } from '../reference/grammar.ts';
+import { isRegistry } from '../reference/registry-host.ts';
 import { type Answer, errorAnswer, jsonAnswer, Refusal } from './answer.ts';
 import { REPOSITORY, type Tags, watchCatalog } from './catalog.ts';
 import { answerContent } from './content.ts';
 import { storeRepository } from './names.ts';
 import { page } from './page.ts';
+import { createThrough } from './through.ts';
+import { type Upstream, warningHeader } from './upstream.ts';
 import { createWrites } from './writes.ts';
 
 const ROUTE =
@@ -38,11 +41,19 @@ export interface Router {
   close(): void;
 }
 
+export interface RouterOptions {
+  readOnly?: boolean | undefined;
+  /** Asked for what the store lacks; makes the server read-only. */
+  upstream?: Upstream | undefined;
+}
+
 /** Answers requests about the store. */
-export function createRouter(store: BlobStore, options: { readOnly?: boolean | undefined } = {}): Router {
+export function createRouter(store: BlobStore, options: RouterOptions = {}): Router {
+  const { upstream } = options;
   const catalog = watchCatalog(store);
-  const writes = options.readOnly === true ? undefined : createWrites(store);
+  const writes = options.readOnly === true || upstream !== undefined ? undefined : createWrites(store);
   const paths = storePaths(store.dir);
+  const through = upstream && createThrough(store, upstream);
 
   async function route(request: IncomingMessage): Promise<Answer> {
     const url = parseUrl(request.url);
@@ -58,14 +69,19 @@ export function createRouter(store: BlobStore, options: { readOnly?: boolean | u
     if (method === 'GET' && path === '/v2/_catalog') {
       return page(path, (await catalog()).names, query, (repositories) => ({ repositories }));
     }
-    const { name, list, upload, kind, reference = '' } = ROUTE.exec(path)?.groups ?? {};
-    if (name === undefined) return errorAnswer(404, 'UNSUPPORTED', 'no such endpoint');
-    if (!REPOSITORY.test(name)) return errorAnswer(400, 'NAME_INVALID', 'not a repository name');
+    const { name: asPath, list, upload, kind, reference = '' } = ROUTE.exec(path)?.groups ?? {};
+    if (asPath === undefined) return errorAnswer(404, 'UNSUPPORTED', 'no such endpoint');
+    // containerd says to a mirror which registry it means.
+    const namespace = method === 'GET' ? query.get('ns') : null;
+    const name = namespace === null ? asPath : `${namespace}/${asPath}`;
+    if (namespace !== null && !isRegistry(namespace))
+      return errorAnswer(400, 'NAME_INVALID', 'ns is no registry');
+    if (!REPOSITORY.test(asPath)) return errorAnswer(400, 'NAME_INVALID', 'not a repository name');
     if (upload !== undefined) return await uploadEndpoint(name, upload, method, query, request);
     const tags = (await catalog()).find(name);
     const asked: Asked = { request, method, query, name, tags, reference };
-    if (list !== undefined) return tagsEndpoint(asked);
-    if (kind === 'referrers') return referrersEndpoint(asked);
+    if (list !== undefined) return await tagsEndpoint(asked);
+    if (kind === 'referrers') return await referrersEndpoint(asked);
     return kind === 'manifests' ? await manifestEndpoint(asked) : await blobEndpoint(asked);
   }
 
@@ -97,19 +113,22 @@ export function createRouter(store: BlobStore, options: { readOnly?: boolean | u
     }
   }
 
-  function tagsEndpoint({ method, name, tags, query }: Asked): Answer {
+  async function tagsEndpoint({ method, name, tags, query }: Asked): Promise<Answer> {
     if (method !== 'GET') return notAllowed('GET, HEAD', 'the list of tags follows the manifests');
-    if (tags === undefined && !isServed(paths, storeRepository(name))) return unknownName(name);
-    return page(`/v2/${name}/tags/list`, [...(tags?.keys() ?? [])].sort(), query, (some) => ({
-      name,
-      tags: some,
-    }));
+    const known = await through?.tags(name);
+    if (known === undefined && tags === undefined && !isServed(paths, storeRepository(name))) {
+      return unknownName(name);
+    }
+    const all = known?.tags ?? [...(tags?.keys() ?? [])];
+    const answer = page(`/v2/${name}/tags/list`, all.sort(), query, (some) => ({ name, tags: some }));
+    return { ...answer, headers: { ...answer.headers, ...warningHeader(known?.stale) } };
   }
 
-  function referrersEndpoint({ method, name, query, reference }: Asked): Answer {
+  async function referrersEndpoint({ method, name, query, reference }: Asked): Promise<Answer> {
     if (method !== 'GET') return notAllowed('GET, HEAD', 'the list of referrers follows the manifests');
     if (!isDigest(reference)) return errorAnswer(400, 'DIGEST_INVALID', 'not a digest');
-    const all = referrersOf(paths, storeRepository(name), reference);
+    const all =
+      (await through?.referrers(name, reference)) ?? referrersOf(paths, storeRepository(name), reference);
     const type = query.get('artifactType');
     const manifests = type === null ? all : all.filter(({ artifactType }) => artifactType === type);
     const answer = jsonAnswer({ schemaVersion: 2, mediaType: OCI_INDEX, manifests });
@@ -132,6 +151,8 @@ export function createRouter(store: BlobStore, options: { readOnly?: boolean | u
       return writes.deleteManifest(name, reference, tags, exists);
     }
     if (method !== 'GET') return notAllowed('GET, HEAD, PUT, DELETE', 'not a method of manifests');
+    const passed = await through?.manifest(request, name, reference);
+    if (passed !== undefined) return passed;
     if (tags === undefined && !isServed(paths, storeRepository(name))) return unknownName(name);
     const descriptor = await findManifest(name, tags, reference);
     if (descriptor === undefined) {
@@ -144,7 +165,7 @@ export function createRouter(store: BlobStore, options: { readOnly?: boolean | u
     if (!(await store.has(descriptor))) {
       return errorAnswer(404, 'MANIFEST_UNKNOWN', `${descriptor.digest} is not in the store any more`);
     }
-    return answerContent(store, request, descriptor);
+    return answerContent(request, descriptor, () => store.locate(descriptor));
   }
 
   /** Content is addressed by its digest: a platform's manifest is found though only its index has a tag. */
@@ -161,14 +182,16 @@ export function createRouter(store: BlobStore, options: { readOnly?: boolean | u
   async function blobEndpoint({ request, method, name, tags, reference }: Asked): Promise<Answer> {
     if (method === 'DELETE' && writes !== undefined) return writes.deleteBlob(name, reference);
     if (method !== 'GET') return notAllowed('GET, HEAD, DELETE', 'not a method of blobs');
-    if (writes === undefined && tags === undefined) return unknownName(name);
     if (!isDigest(reference)) return errorAnswer(400, 'DIGEST_INVALID', 'not a digest');
+    const passed = await through?.blob(request, name, reference);
+    if (passed !== undefined) return passed;
+    if (writes === undefined && through === undefined && tags === undefined) return unknownName(name);
     const size = sizeOf(blobPath(paths, reference));
     const descriptor: Descriptor = { mediaType: 'application/octet-stream', digest: reference, size };
     if (!(await store.has(descriptor)) || isRemoved(paths, storeRepository(name), reference)) {
       return errorAnswer(404, 'BLOB_UNKNOWN', `no blob ${reference} in the store`);
     }
-    return answerContent(store, request, descriptor);
+    return answerContent(request, descriptor, () => store.locate(descriptor));
   }
 
   return {

@@ -15,13 +15,13 @@ const free: Buffer[] = [];
 export async function sendFile(response: ServerResponse, location: BlobLocation): Promise<void> {
   const { path, offset, size } = location;
   const file = await open(path, 'r');
-  const buffer = free.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
+  const buffer = lendBuffer();
   const closed = new Promise<false>((done) => response.once('close', () => done(false)));
   try {
     for (let sent = 0; sent < size; ) {
       const { bytesRead } = await file.read(buffer, 0, Math.min(CHUNK, size - sent), offset + sent);
       const more = bytesRead > 0 && !response.destroyed;
-      if (!more || !(await Promise.race([write(response, buffer.subarray(0, bytesRead)), closed]))) {
+      if (!more || !(await Promise.race([writeTo(response, buffer.subarray(0, bytesRead)), closed]))) {
         response.destroy();
         // Its bytes may still be on their way: this buffer is not used again.
         return;
@@ -29,14 +29,23 @@ export async function sendFile(response: ServerResponse, location: BlobLocation)
       sent += bytesRead;
     }
     response.end();
-    if (free.length < KEPT) free.push(buffer);
+    returnBuffer(buffer);
   } finally {
     await file.close();
   }
 }
 
+export function lendBuffer(): Buffer {
+  return free.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
+}
+
+/** Only when the kernel has taken all that was in it. */
+export function returnBuffer(buffer: Buffer): void {
+  if (free.length < KEPT) free.push(buffer);
+}
+
 /** True when the kernel has the bytes. */
-function write(response: ServerResponse, chunk: Buffer): Promise<boolean> {
+export function writeTo(response: ServerResponse, chunk: Buffer): Promise<boolean> {
   return new Promise((done) => {
     response.write(chunk, (error) => done(error === null || error === undefined));
   });

@@ -7,14 +7,17 @@ import type { BlobStore } from '../blobstore/store.ts';
 import { isOciError, OciError, systemCode, throwIfAborted } from '../errors.ts';
 import { type Answer, errorAnswer, send } from './answer.ts';
 import { createRouter } from './routes.ts';
+import type { Upstream } from './upstream.ts';
 
 export interface ServeOptions {
   /** Default 127.0.0.1. */
   host?: string | undefined;
   /** Default 0: any free port. */
   port?: number | undefined;
-  /** Refuse whatever would change the store. Default false. */
+  /** Refuse whatever would change the store. Default false, and true with `upstream`. */
   readOnly?: boolean | undefined;
+  /** Pull-through: asked for what the store lacks, and about tags. The server does not close it. */
+  upstream?: Upstream | undefined;
   /** PEM. */
   tls?: { cert: string; key: string } | undefined;
   /** Says whether an `Authorization` header lets a request in. Default: everybody is. */
