@@ -191,7 +191,8 @@ export const processOperations: Handlers<
         refused ??= error;
       }
     }
-    throw refused ?? new SystemCallError('execve', ENOENT);
+    // As the look-up before execve says it: nothing is there.
+    throw refused ?? new SystemCallError('openat2', ENOENT);
   },
 };
 
