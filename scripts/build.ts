@@ -21,6 +21,8 @@ const entryPoints: Record<string, string> = {
   // Started with `new Worker` by src/rootfs/layer-pool.ts, which lands in a chunk beside it.
   'layer-worker': 'src/rootfs/layer-worker.ts',
   'hash-worker': 'src/blobstore/hash-worker.ts',
+  // A process of its own for each container, started by src/runner/start-monitor.ts.
+  monitor: 'src/runner/monitor.ts',
 };
 // `network create` is commands/network/create.
 for (const file of commands) entryPoints[file.slice('src/'.length, -'.ts'.length)] = file;

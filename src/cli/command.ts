@@ -9,7 +9,7 @@ import type { LimitOptions } from '../layer/limits.ts';
 import { createReporter, type ProgressMode, type Reporter } from '../ui/reporter.ts';
 import { reportFailure } from './failure-output.ts';
 import { globalFlags, type limitFlags } from './flags.ts';
-import { watchSignals } from './signals.ts';
+import { type SignalWatch, watchSignals } from './signals.ts';
 
 /** What `execute` works with. */
 export interface Session<T extends typeof Command> {
@@ -36,16 +36,21 @@ export abstract class OciCommand<T extends typeof Command> extends Command {
 
   protected abstract execute(session: Session<T>): Promise<void>;
 
+  /** What signals do to the command; called once. */
+  protected watchSignals(): SignalWatch {
+    return watchSignals();
+  }
+
   async run(): Promise<void> {
     // oclif would take an argument that is left out from a pipe: the archive of `load -`, a line of a `while read` loop.
     for (const arg of Object.values(this.ctor.args)) arg.ignoreStdin = true;
-    const { args, argv, flags } = await this.parse<Session<T>['flags'], object, Session<T>['args']>(
+    const { args, raw, flags } = await this.parse<Session<T>['flags'], object, Session<T>['args']>(
       this.ctor as unknown as Interfaces.Input<Session<T>['flags'], object, Session<T>['args']>,
     );
     const common = flags as Interfaces.InferredFlags<typeof globalFlags>;
     const mode: ProgressMode = common.quiet ? 'none' : common.progress;
     const reporter = createReporter(mode, process.stderr, process.env);
-    const signals = watchSignals();
+    const signals = this.watchSignals();
     const client = createClient({
       ...clientOptions(common),
       limits: limitsOf(flags),
@@ -55,7 +60,8 @@ export abstract class OciCommand<T extends typeof Command> extends Command {
     try {
       await this.execute({
         args,
-        argv: argv as string[],
+        // Not oclif's `argv`, which it sorts: of `cp a b a` it makes `cp a a b`.
+        argv: raw.flatMap((token) => (token.type === 'arg' ? [token.input] : [])),
         flags,
         client,
         signal: signals.signal,
@@ -99,12 +105,12 @@ function clientOptions(
     store: flags.store,
     platform: flags.platform,
     authFile: flags.authfile,
+    policy: flags.policy || undefined,
     transport: {
       plainHttp: flags['plain-http'],
       insecure: flags.insecure,
       ca: readPem(flags.ca, '--ca'),
       cert: readPem(flags.cert, '--cert'),
-    policy: flags.policy || undefined,
       key: readPem(flags.key, '--key'),
       timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
     },

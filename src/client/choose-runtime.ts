@@ -1,7 +1,17 @@
 // Which driver starts a container: the one asked for, or the first OCI runtime that works on this machine, or our own.
 // A runtime that is installed need not work: it is tried with a container of no image, once for each version of it.
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import type { StorePaths } from '../blobstore/paths.ts';
 import { replaceFile } from '../blobstore/write-file.ts';
@@ -132,7 +142,9 @@ async function tryOut(client: Client, store: StorePaths, runtime: RuntimeChoice)
       { silent: true },
     );
     const exit = await exited;
-    return 'code' in exit && exit.code === 0 ? '' : `${runtime.name}: a trial ended with ${JSON.stringify(exit)}`;
+    return 'code' in exit && exit.code === 0
+      ? ''
+      : `${runtime.name}: a trial ended with ${JSON.stringify(exit)}`;
   } catch (error) {
     if (isOciError(error, 'ABORTED')) throw error;
     return error instanceof Error ? error.message : String(error);
@@ -189,7 +201,9 @@ export function findInit(): string {
 
 /** An executable file by its name in PATH, or by its path. */
 function findProgram(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(':'), ...SYSTEM_FOLDERS].filter((folder) => folder !== '');
+  const folders = [...(process.env.PATH ?? '').split(':'), ...SYSTEM_FOLDERS].filter(
+    (folder) => folder !== '',
+  );
   const paths = name.includes('/') ? [name] : folders.map((folder) => join(folder, name));
   return paths.find((path) => {
     try {

@@ -175,7 +175,7 @@ export async function removeOne(client: Client, name: string, { force = false } 
     await end(container);
   }
   const { id, cgroup } = container.record;
-  if (cgroup !== undefined) removeCgroup(cgroup);
+  if (cgroup !== undefined) await removeCgroup(cgroup);
   const { createNetworks } = await import('../runner/network/networks.ts');
   await createNetworks(store.networks).detach(id);
   await removeContainer(store, container.record);
@@ -205,7 +205,10 @@ export function runningProcess(container: Container): ProcessIdentity {
 
 function notRunning({ record, state }: Container): OciError {
   return new OciError('NOT_RUNNING', `${record.name}: the container is not running`, {
-    hint: state?.status === 'exited' ? `it has ended; remove it with: ocitool rm ${record.name}` : 'see ocitool ps -a',
+    hint:
+      state?.status === 'exited'
+        ? `it has ended; remove it with: ocitool rm ${record.name}`
+        : 'see ocitool ps -a',
   });
 }
 

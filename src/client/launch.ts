@@ -143,4 +143,3 @@ function start(
     if (log !== undefined) closeSync(log);
   }
 }
-

@@ -39,7 +39,12 @@ export async function logs(
     const status = statusOf(readState(paths));
     return status !== 'running' && status !== 'created' && status !== 'unmonitored';
   };
-  return readLog(descriptor, { start: tail === undefined ? 0 : tailOffset(descriptor, tail), follow, isOver, signal: client.signal });
+  return readLog(descriptor, {
+    start: tail === undefined ? 0 : tailOffset(descriptor, tail),
+    follow,
+    isOver,
+    signal: client.signal,
+  });
 }
 
 async function* readLog(
@@ -73,6 +78,7 @@ async function* readLog(
 /** Where the last `lines` lines begin. */
 function tailOffset(descriptor: number, lines: number): number {
   const { size } = fstatSync(descriptor);
+  if (lines === 0) return size;
   const buffer = Buffer.allocUnsafe(CHUNK);
   let left = lines;
   for (let end = size; end > 0; end -= Math.min(CHUNK, end)) {
@@ -85,5 +91,5 @@ function tailOffset(descriptor: number, lines: number): number {
       if (left === 0) return start + i + 1;
     }
   }
-  return lines === 0 ? size : 0;
+  return 0;
 }

@@ -5,7 +5,13 @@ import { storePaths } from '../blobstore/paths.ts';
 import { isOciError, OciError } from '../errors.ts';
 import type { Digest } from '../reference/digest.ts';
 import { familiarReference, type Reference } from '../reference/reference.ts';
-import { ensureTree, type PreparedImage, readPrepared, savePrepared, treeName } from '../runner/rootfs/trees.ts';
+import {
+  ensureTree,
+  type PreparedImage,
+  readPrepared,
+  savePrepared,
+  treeName,
+} from '../runner/rootfs/trees.ts';
 import type { Client } from './client.ts';
 
 /** When `run` asks the registry. */
@@ -33,7 +39,8 @@ export async function runnableImage(
     return prepareImage(client, image, undefined);
   }
   const reference = name.reference;
-  const known = name.transport === 'docker' || policy === 'always' ? undefined : await stored(client, reference);
+  const known =
+    name.transport === 'docker' || policy === 'always' ? undefined : await stored(client, reference);
   if (known === undefined) await bring(client, reference, policy);
   const root = known ?? (await (await client.store()).resolve(reference)).digest;
   const paths = storePaths((await client.store()).dir);
@@ -90,7 +97,8 @@ async function prepareImage(client: Client, image: string, root: Digest | undefi
       name,
       async ensureTree() {
         await ensureTree(paths, prepared.tree, (path) => unpackTo(client, image, path), client.signal);
-        if (root !== undefined && (await client.platform()) === undefined) savePrepared(paths, root, prepared);
+        if (root !== undefined && (await client.platform()) === undefined)
+          savePrepared(paths, root, prepared);
       },
     };
   } finally {

@@ -1,9 +1,22 @@
 // Where cgroups are on this machine: version 1 has a hierarchy for each controller, version 2 one for all, and a
 // hybrid machine both. `/proc/self/cgroup` says which there are, `/proc/self/mountinfo` where.
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { systemCode } from '../errors.ts';
 import type { Resources } from './spec/runtime-spec.ts';
+
+const ATTEMPTS = 50;
+/** Between two attempts, ms. */
+const PAUSE = 20;
 
 const LIMITING = ['memory', 'cpu', 'pids'];
 
@@ -75,20 +88,24 @@ export function createCgroup(path: string, resources: Resources = {}): string[] 
     }
     return made.length === 0 ? undefined : made;
   } catch {
-    removeCgroup(path);
+    removeFolders(path);
     return undefined;
   }
 }
 
-/** Removes `path` from every hierarchy; one with processes in it stays, and its folder is answered. */
-export function removeCgroup(path: string): string[] {
-  const left: string[] = [];
+/** Removes `path` from every hierarchy; a process that is just ending may keep it for a moment. */
+export async function removeCgroup(path: string): Promise<void> {
+  for (let attempt = 0; removeFolders(path) > 0 && attempt < ATTEMPTS; attempt++) await sleep(PAUSE);
+}
+
+/** How many are left. */
+function removeFolders(path: string): number {
+  let left = 0;
   for (const { mount } of hierarchies()) {
-    const folder = join(mount, path);
     try {
-      rmdirSync(folder);
+      rmdirSync(join(mount, path));
     } catch (error) {
-      if (systemCode(error) === 'EBUSY') left.push(folder);
+      if (systemCode(error) === 'EBUSY') left += 1;
     }
   }
   return left;

@@ -7,7 +7,12 @@ import { acquireLock, type BlobLock } from '../blobstore/lock.ts';
 import type { StorePaths } from '../blobstore/paths.ts';
 import { replaceFile } from '../blobstore/write-file.ts';
 import { fileError, OciError, systemCode } from '../errors.ts';
-import { type ContainerPaths, type ContainerRecord, type ContainerState, containerPaths } from './container.ts';
+import {
+  type ContainerPaths,
+  type ContainerRecord,
+  type ContainerState,
+  containerPaths,
+} from './container.ts';
 
 const ID = /^[a-f0-9]{64}$/;
 /** Docker's grammar of names. */
@@ -50,9 +55,13 @@ export async function createContainer(
     if (!isTreeThere()) return undefined;
     const holder = idOfName(store, record.name);
     if (holder !== undefined && readContainer(store, holder) !== undefined) {
-      throw new OciError('NAME_TAKEN', `the name ${record.name} is taken by container ${holder.slice(0, 12)}`, {
-        hint: `choose another, or free it with: ocitool rm ${record.name}`,
-      });
+      throw new OciError(
+        'NAME_TAKEN',
+        `the name ${record.name} is taken by container ${holder.slice(0, 12)}`,
+        {
+          hint: `choose another, or free it with: ocitool rm ${record.name}`,
+        },
+      );
     }
     mkdirSync(paths.folder, { mode: 0o700 });
     writeFileSync(paths.exit, '');

@@ -8,8 +8,8 @@ export interface Libc {
   unmount(target: string): number;
   /** Orphans below this process become its children, so that it learns how they end. */
   adoptOrphans(): number;
-  /** How child `pid` ended: the raw wait status; `undefined` while it lives. Throws when it is no child. */
-  waitStatus(pid: number): number | undefined;
+  /** Any child that has ended, with its raw wait status; undefined when none has. */
+  waitAny(): { pid: number; status: number } | undefined;
   /** Takes O_NONBLOCK off a descriptor, which Node puts on pipes and a container does not expect. */
   makeBlocking(descriptor: number): void;
   /** Lets a descriptor pass through execve, or not. */
@@ -86,11 +86,10 @@ function bind(ffi: typeof import('node:ffi')): Libc {
       errno(c.mount(cString(source), cString(target), cString(type), BigInt(flags), cString(data))),
     unmount: (target) => errno(c.umount2(cString(target), MNT_DETACH)),
     adoptOrphans: () => errno(c.prctl(PR_SET_CHILD_SUBREAPER, 1n, 0n, 0n, 0n)),
-    waitStatus(pid) {
+    waitAny() {
       const status = Buffer.alloc(4);
-      return check(c.waitpid(pid, status, WNOHANG), `waitpid ${pid}`) === 0
-        ? undefined
-        : status.readInt32LE(0);
+      const pid = c.waitpid(-1, status, WNOHANG);
+      return pid > 0 ? { pid, status: status.readInt32LE(0) } : undefined;
     },
     makeBlocking(descriptor) {
       const flags = c.fcntl(descriptor, F_GETFL, 0n);

@@ -69,7 +69,8 @@ async function launch(job: MonitorJob, networks: Attachment[]): Promise<void> {
   const spec = JSON.parse(readFileSync(paths.spec, 'utf8')) as RuntimeSpec;
   const driver = await loadDriver(job.runtime);
   // OCI runtimes make their own.
-  if (job.runtime.path === undefined && job.cgroup !== undefined) createCgroup(job.cgroup, spec.linux.resources);
+  if (job.runtime.path === undefined && job.cgroup !== undefined)
+    createCgroup(job.cgroup, spec.linux.resources);
   if (job.published.length > 0) {
     const { startPublisher } = await import('./network/publisher.ts');
     publisher = await startPublisher(job.published, networks[0]?.address.split('/')[0] ?? '127.0.0.1');
@@ -143,7 +144,7 @@ async function finish(exit: ExitStatus, started?: string, error?: string): Promi
   if (job !== undefined) {
     const paths = pathsOf(job);
     await publisher?.close();
-    if (job.cgroup !== undefined) removeCgroup(job.cgroup);
+    if (job.cgroup !== undefined) await removeCgroup(job.cgroup);
     if (attached) {
       const { createNetworks } = await import('./network/networks.ts');
       await createNetworks(storeOf(job).networks).detach(job.id);

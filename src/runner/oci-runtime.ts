@@ -1,7 +1,7 @@
 // The driver of OCI runtimes: crun, runc, youki, or another that takes the same command line. The runtime sets the
 // container up and leaves; the monitor adopts the container's first process and so learns exactly how it ended.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OciError } from '../errors.ts';
 import { unifiedBesideOthers } from './cgroups.ts';
@@ -53,24 +53,32 @@ async function launchContainer(choice: RuntimeChoice & { path: string }, launch:
   }
 }
 
-/** Called outside the monitor, in its mount namespace: see client/exec.ts. */
 async function execInContainer(
   choice: RuntimeChoice & { path: string },
-  request: ExecRequest,
+  { bundle, id, spec, stdio }: ExecRequest,
 ): Promise<Launched> {
-  const { bundle, id, spec, stdio } = request;
   const driver = join(bundle, 'driver');
+  const pidFile = join(driver, `exec-${process.pid}.pid`);
   const processFile = join(driver, `exec-${process.pid}.json`);
-  writeFileSync(processFile, JSON.stringify(spec.process), { flag: 'wx', mode: 0o600 });
-  hideUnified(choice);
-  const child = spawn(
+  writeFileSync(processFile, JSON.stringify(spec.process), { mode: 0o600 });
+  const args = ['exec', '--process', processFile, '--pid-file', pidFile, id];
+  const [program = '', ...rest] = inPrivate(choice, [
     choice.path,
-    [...globalFlags(choice, driver, spec), 'exec', '--process', processFile, id],
-    { stdio: [...stdio] },
-  );
-  const exited = endOf(child).finally(() => rmSync(processFile, { force: true }));
+    ...globalFlags(choice, driver, spec),
+    ...args,
+  ]);
+  const child = spawn(program, rest, { stdio: [...stdio] });
+  const exited = endOf(child).finally(() => {
+    for (const file of [processFile, pidFile]) rmSync(file, { force: true });
+  });
   if (child.pid === undefined) throw failure(choice, driver, await exited);
-  return { pid: child.pid, exited };
+  return {
+    pid: child.pid,
+    exited,
+    signal(signal) {
+      if (existsSync(pidFile)) process.kill(Number(readFileSync(pidFile, 'latin1')), signal);
+    },
+  };
 }
 
 /** State and log of the runtime stay in the container's folder and go with it. */
@@ -85,6 +93,14 @@ function globalFlags({ name }: RuntimeChoice, driver: string, { linux }: Runtime
 function hideUnified({ name }: RuntimeChoice): void {
   const mount = name === 'crun' ? unifiedBesideOthers() : undefined;
   if (mount !== undefined) libc().unmount(mount);
+}
+
+/** The same for a command of a process that shares its mount namespace. */
+function inPrivate({ name }: RuntimeChoice, command: string[]): string[] {
+  const mount = name === 'crun' ? unifiedBesideOthers() : undefined;
+  if (mount === undefined) return command;
+  const script = 'umount "$0" && exec "$@"';
+  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, mount, ...command];
 }
 
 function endOf(child: ChildProcess): Promise<ExitStatus> {

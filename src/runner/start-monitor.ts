@@ -6,10 +6,8 @@ import type { ExitStatus } from './driver.ts';
 import type { FromMonitor, MonitorJob, ToMonitor, WindowSize } from './monitor-messages.ts';
 
 /** Beside this file; the bundle has it beside its chunk. */
-const MONITOR = new URL(
-  import.meta.url.endsWith('.ts') ? './monitor.ts' : './monitor.js',
-  import.meta.url,
-).pathname;
+const MONITOR = new URL(import.meta.url.endsWith('.ts') ? './monitor.ts' : './monitor.js', import.meta.url)
+  .pathname;
 
 /** The monitor's first descriptor for a published socket: after 0 to 2 and the channel. */
 export const FIRST_PUBLISHED = 4;

@@ -1,7 +1,17 @@
 // Folders that outlive a container's root file system: named volumes, which stay until they are removed by hand, and
 // anonymous ones, which an image asks for and which go with the container.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, mkdtempSync, renameSync, rmSync, type Stats } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  type Stats,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileError, OciError, systemCode } from '../errors.ts';
 import type { VolumeNeed } from './spec/volumes.ts';
@@ -20,7 +30,10 @@ export function volumeFolders(
         hint: 'a folder of this machine begins with / or ./',
       });
     }
-    found.set(target, name === undefined ? join(folders.anonymous, String(index)) : join(folders.named, name));
+    found.set(
+      target,
+      name === undefined ? join(folders.anonymous, String(index)) : join(folders.named, name),
+    );
   }
   return found;
 }

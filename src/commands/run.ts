@@ -1,0 +1,43 @@
+import { Flags } from '@oclif/core';
+import type { Session } from '../cli/command.ts';
+import { imageArg } from '../cli/flags.ts';
+import { ProcessCommand } from '../cli/process-command.ts';
+import { runFlags, runRequest } from '../cli/run-flags.ts';
+import { run } from '../client/run.ts';
+import { PULL_POLICIES } from '../client/run-image.ts';
+
+export default class Run extends ProcessCommand<typeof Run> {
+  static override usage = 'run [FLAGS] IMAGE [COMMAND...]';
+  static override summary = 'Run a command in a container of an image';
+  static override description =
+    "Flags come before IMAGE; what follows it is the command's. The image is pulled if the store lacks it. The exit code is the command's own; 125 is a failure of ocitool's, 126 a command that cannot be executed, 127 one that is not there, 128 and more a signal. A container in the foreground ends with this command; one with --detach goes on without.";
+  static override examples = [
+    '<%= config.bin %> run --rm alpine:3.20 cat /etc/os-release',
+    '<%= config.bin %> run --rm -it alpine:3.20 sh',
+    '<%= config.bin %> run -d --name web -p 8080:80 nginx:1.27',
+  ];
+  static override args = { image: imageArg };
+  static override flags = {
+    ...runFlags,
+    pull: Flags.option({ options: PULL_POLICIES })({
+      default: 'missing',
+      summary: 'When to ask the registry: if the store lacks the image, always, or never',
+    }),
+  };
+
+  protected async execute({ args, flags, client, answer }: Session<typeof Run>): Promise<void> {
+    const { image } = args;
+    const request = runRequest(flags, this.command, { env: process.env, cwd: process.cwd() });
+    const { pull } = flags;
+    if (request.detach) {
+      const { id, name, release } = await run(client, image, request, { pull });
+      release();
+      answer({ id, name }, () => [id]);
+      return;
+    }
+    const { terminal, interactive } = request;
+    await this.attend({ terminal, keys: terminal && interactive }, (window) =>
+      run(client, image, request, { pull, window }),
+    );
+  }
+}
