@@ -1,7 +1,7 @@
 // `run IMAGE CMD -x` and `exec NAME CMD -x`: flags end where the first argument stands, what follows is the command's.
 import type { Interfaces } from '@oclif/core';
 
-type Flags = Readonly<Record<string, Interfaces.Flag<unknown>>>;
+type Flags = Readonly<Record<string, Pick<Interfaces.Flag<unknown>, 'type' | 'char' | 'aliases'>>>;
 
 /** `argv` with `--` before the first argument, so that nothing after it is taken for a flag. */
 export function flagsFirst(argv: readonly string[], flags: Flags): string[] {
@@ -24,9 +24,7 @@ function takesNext(token: string, flags: Flags): boolean {
   }
   const letters = [...token.slice(1)];
   for (const [index, letter] of letters.entries()) {
-    const flag = Object.values(flags).find(
-      ({ char, charAliases }) => char === letter || charAliases?.some((alias) => alias === letter),
-    );
+    const flag = Object.values(flags).find(({ char }) => char === letter);
     if (flag?.type === 'option') return index === letters.length - 1;
   }
   return false;

@@ -16,6 +16,9 @@ import { usage } from '../runner/spec/usage.ts';
 /** Flags that may be given many times, each with one value: the argument after it is not its second. */
 const many = { multiple: true, multipleNonGreedy: true } as const;
 
+/** oclif leaves out what was not given. */
+const off = { default: false } as const;
+
 /** Of the process: `run` and `exec` have them. */
 export const processFlags = {
   env: Flags.string({
@@ -35,8 +38,8 @@ export const processFlags = {
     helpValue: 'USER[:GROUP]',
     summary: 'Run as this user, by name or number',
   }),
-  tty: Flags.boolean({ char: 't', summary: 'Give it a terminal' }),
-  interactive: Flags.boolean({ char: 'i', summary: 'Connect standard input' }),
+  tty: Flags.boolean({ ...off, char: 't', summary: 'Give it a terminal' }),
+  interactive: Flags.boolean({ ...off, char: 'i', summary: 'Connect standard input' }),
 };
 
 export const runFlags = {
@@ -45,8 +48,8 @@ export const runFlags = {
     helpValue: 'COMMAND',
     summary: "Replace the image's entrypoint: a program, or a JSON list; empty for none",
   }),
-  detach: Flags.boolean({ char: 'd', summary: "Run in the background and print the container's id" }),
-  rm: Flags.boolean({ summary: 'Remove the container when it ends' }),
+  detach: Flags.boolean({ ...off, char: 'd', summary: "Run in the background and print the container's id" }),
+  rm: Flags.boolean({ ...off, summary: 'Remove the container when it ends' }),
   name: Flags.string({ helpValue: 'NAME', summary: 'Name of the container' }),
   hostname: Flags.string({ helpValue: 'NAME', summary: 'Its host name. Default: the start of its id' }),
   label: Flags.string({ ...many, char: 'l', helpValue: 'KEY=VALUE', summary: 'Attach a label' }),
@@ -66,7 +69,7 @@ export const runFlags = {
     helpValue: 'TARGET[:OPTIONS]',
     summary: 'Mount a file system kept in memory',
   }),
-  'read-only': Flags.boolean({ summary: 'Nothing can be written to the root file system' }),
+  'read-only': Flags.boolean({ ...off, summary: 'Nothing can be written to the root file system' }),
   publish: Flags.string({
     ...many,
     char: 'p',
@@ -98,7 +101,10 @@ export const runFlags = {
     helpValue: 'OPTION',
     summary: 'seccomp=unconfined|FILE, no-new-privileges=false, systempaths=unconfined',
   }),
-  init: Flags.boolean({ summary: 'A small init as the first process: reaps processes, passes signals on' }),
+  init: Flags.boolean({
+    ...off,
+    summary: 'A small init as the first process: reaps processes, passes signals on',
+  }),
   'stop-signal': Flags.string({
     helpValue: 'SIGNAL',
     summary: "What `stop` sends. Default: the image's, or TERM",
@@ -108,7 +114,10 @@ export const runFlags = {
     default: 'auto',
     summary: 'What starts the container',
   }),
-  'require-isolation': Flags.boolean({ summary: 'Refuse to run with less protection than asked for' }),
+  'require-isolation': Flags.boolean({
+    ...off,
+    summary: 'Refuse to run with less protection than asked for',
+  }),
 };
 
 /** A profile is read whole and kept with the container. */

@@ -100,7 +100,11 @@ function checkFormat(name: string, path: string, facts: CommandFacts, depth: num
       const interpreter = facts.inside.find(program.interpreter);
       if (interpreter === 'mounted') return;
       if (interpreter === undefined) {
-        throw notExecutable(name, `its interpreter ${printable(program.interpreter)} is not in the image`);
+        throw notExecutable(
+          name,
+          `its interpreter ${printable(program.interpreter)} is not in the image`,
+          program.interpreter.endsWith('\r') ? 'the script has Windows line ends' : undefined,
+        );
       }
       if (depth >= MAX_SCRIPTS) throw notExecutable(name, 'its interpreters are scripts without end');
       checkFormat(name, interpreter.path, facts, depth + 1);

@@ -30,8 +30,9 @@ export const EXECUTABLE_HEAD = 4096;
 export function readExecutable(head: Buffer): Executable {
   if (head.length >= 64 && head.readUInt32BE(0) === 0x7f454c46) return readElf(head);
   if (head.length > 2 && head.toString('latin1', 0, 2) === '#!') {
-    const [interpreter = ''] = (head.toString('latin1', 2, 256).split('\n')[0] ?? '').trim().split(/[ \t]/);
-    return interpreter === '' ? { kind: 'unknown' } : { kind: 'script', interpreter };
+    const line = head.toString('latin1', 2, 256).split('\n')[0] ?? '';
+    const interpreter = /[^ \t]+/.exec(line)?.[0];
+    return interpreter === undefined ? { kind: 'unknown' } : { kind: 'script', interpreter };
   }
   return { kind: 'unknown' };
 }

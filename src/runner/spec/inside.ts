@@ -1,6 +1,7 @@
 // Reading a mounted root file system without ever leaving it: paths are walked name by name from a descriptor of its
 // top, symbolic links are followed by hand inside it, nothing is opened that is not known to be a file or a directory.
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, type Stats } from 'node:fs';
+import { posix } from 'node:path';
 import { OciError, systemCode } from '../../errors.ts';
 
 /** O_PATH: a place in the tree, not yet opened: no device is touched, no FIFO waits. The same number on x64 and arm64. */
@@ -91,10 +92,15 @@ function visit<T>(
         leave();
         continue;
       }
-      if (covered.has(way.length === 0 ? `/${name}` : `${at()}/${name}`)) return 'mounted';
+      const lexical = posix.join(at(), name);
+      if (covered.has(lexical)) return 'mounted';
       const entry = `/proc/self/fd/${here()}/${name}`;
       const descriptor = open(entry);
-      if (descriptor === undefined) return undefined;
+      if (descriptor === undefined) {
+        // A mount below is made with the directories that lead to it.
+        const rest = posix.join(lexical, ...ahead.toReversed());
+        return [...covered].some((mount) => `${rest}/`.startsWith(`${mount}/`)) ? 'mounted' : undefined;
+      }
       if (!fstatSync(descriptor).isSymbolicLink()) {
         way.push({ name, descriptor });
         continue;

@@ -1,7 +1,7 @@
 // Limits of a container: cgroup resources and rlimits, from flags to the runtime spec.
 import { OciError } from '../../errors.ts';
 import { deviceRules } from './devices.ts';
-import type { HostFacts } from './host-facts.ts';
+import { type HostFacts, UNLIMITED } from './host-facts.ts';
 import type { RunRequest } from './run-request.ts';
 import type { Resources, Rlimit } from './runtime-spec.ts';
 
@@ -50,6 +50,9 @@ export const ULIMITS: Readonly<Record<string, string>> = {
   stack: 'RLIMIT_STACK',
 };
 
+/** fs.nr_open as the kernel has it unless somebody changed it: even root gets no more open files. */
+const MAX_OPEN_FILES = 1024 * 1024;
+
 /** The limits asked for, lowered to what this process has itself. Throws USAGE for an unknown name. */
 export function rlimitsOf(
   ulimits: RunRequest['ulimits'],
@@ -66,7 +69,7 @@ export function rlimitsOf(
       });
     }
     const ours = mayRaise ? undefined : host.rlimits.find((limit) => limit.type === type)?.hard;
-    const most = ours ?? Number.POSITIVE_INFINITY;
+    const most = Math.min(ours ?? Number.POSITIVE_INFINITY, name === 'nofile' ? MAX_OPEN_FILES : UNLIMITED);
     limits.set(type, { type, hard: Math.min(hard, most), soft: Math.min(soft, hard, most) });
   }
   return [...limits.values()];

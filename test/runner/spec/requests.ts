@@ -91,7 +91,11 @@ const mount: fc.Arbitrary<MountRequest> = fc.oneof(
     target: path,
     readonly: fc.boolean(),
   }),
-  fc.record({ kind: fc.constant('tmpfs' as const), target: path, options: fc.constant(['size=1024']) }),
+  fc.record({
+    kind: fc.constant('tmpfs' as const),
+    target: path,
+    options: fc.constant<string[]>(['size=1024']),
+  }),
 );
 
 export const someImage: fc.Arbitrary<RunConfig> = fc.record(
