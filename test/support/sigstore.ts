@@ -89,13 +89,17 @@ export interface MockSigstore {
 }
 
 export interface MockOptions {
-  /** When certificates are issued. They hold ten minutes. Default now. */
+  /** When certificates are issued. They hold ten minutes. Default in a minute. */
   issuedAt?: Date;
-  /** What the log's clock says. Default now. */
+  /** What the log's and the timestamp authority's clock says. Default in a minute. */
   loggedAt?: Date;
 }
 
-export async function mockSigstore({ issuedAt, loggedAt }: MockOptions = {}): Promise<MockSigstore> {
+export async function mockSigstore(options: MockOptions = {}): Promise<MockSigstore> {
+  // Whole seconds, which is all that sigstore-js reads of a timestamp's fractions, and after the authorities' own
+  // certificates, however long making those takes.
+  const soon = new Date((Math.floor(Date.now() / 1000) + 60) * 1000);
+  const { issuedAt = soon, loggedAt = soon } = options;
   const [caKeys, logKeys, ctKeys, tsaKeys] = [ecKeys(), ecKeys(), ecKeys(), ecKeys()];
   const ctLog = await initializeCTLog(ctKeys, issuedAt);
   const ca = await initializeCA(caKeys, ctLog, issuedAt);
