@@ -1,12 +1,8 @@
 // A signature of the tag form as a sigstore bundle, so that one verifier does for both.
-import { X509Certificate } from 'node:crypto';
 import { digestOf, hexOf } from '../reference/digest.ts';
+import { certificatesIn } from './certificates.ts';
 import { decodeBase64, objectAt, parseSigned, textAt } from './json.ts';
 import { type CosignAnnotations, refusal } from './signature.ts';
-
-/** Certificates between a signer's and the root; Fulcio has one. */
-const MAX_CHAIN = 10;
-const PEM = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /** The JSON of a bundle over `payload`: a message signature, with what the log promised where it did. Throws SIGNATURE_INVALID. */
 export function bundleOf(payload: Buffer, annotations: CosignAnnotations): object {
@@ -30,19 +26,6 @@ export function bundleOf(payload: Buffer, annotations: CosignAnnotations): objec
       timestampVerificationData: { rfc3161Timestamps: timestamp === undefined ? [] : [stamp(timestamp)] },
     },
   };
-}
-
-/** The certificates of a chain. Throws SIGNATURE_INVALID. */
-export function certificatesIn(pem: string): X509Certificate[] {
-  const blocks = pem.match(PEM) ?? [];
-  if (blocks.length === 0 || blocks.length > MAX_CHAIN) throw refusal('its certificate cannot be read');
-  return blocks.map((block) => {
-    try {
-      return new X509Certificate(block);
-    } catch (cause) {
-      throw refusal('its certificate cannot be read', cause);
-    }
-  });
 }
 
 /** cosign's bundle annotation: the log's signature over body, time and index of the entry. */

@@ -1,13 +1,14 @@
 // The part of verifying that sigstore-js does: certificates, logs and timestamps against a trust root. Loaded only when a
 // signature needs it; whose bytes are signed by which key is asked of node:crypto, which takes more kinds of keys.
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { type Bundle, bundleFromJSON } from '@sigstore/bundle';
 import { type SignedEntity, toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify';
 import { digestOf } from '../reference/digest.ts';
+import { certificateOf, certificatesIn, isCertified, nameIn } from './certificates.ts';
 import { parseSigned } from './json.ts';
 import { isSignedBy } from './public-key.ts';
 import { refusal, type Signer } from './signature.ts';
-import { fitsIdentity, type Trust, withIntermediates } from './trust.ts';
+import { fitsIdentity, type Trust, type TrustRoot } from './trust.ts';
 
 /** A bundle that holds, and what its authorities say of it. */
 export interface Proof {
@@ -51,7 +52,7 @@ export async function prove(
     if (signer === undefined) throw refusal('it was not made with the key');
     const proof: Proof = { signer: { kind: 'key', fingerprint: signer.fingerprint } };
     if (trust.root === undefined) return proof;
-    const { root } = trust.root;
+    const { root } = trust;
     const found = { publicKey: signer.key, validFor: () => true };
     const verifier = new Verifier(
       toTrustMaterial(root, () => found),
@@ -60,20 +61,44 @@ export async function prove(
     run(() => verifier.verify({ ...bytesOf(entity, data), key: { $case: 'public-key', hint: '' } }));
     return { ...proof, ...timeOf(entity) };
   }
-  if (entity.key.$case !== 'certificate') throw refusal('it was made with a key, not by an identity');
-  const root = await withIntermediates(trust.root, chain);
-  const verifier = new Verifier(toTrustMaterial(root), {
-    ctlogThreshold: atLeastOne(root.ctlogs),
-    tlogThreshold: atLeastOne(root.tlogs),
-    timestampThreshold: 1,
-  });
-  const { identity } = run(() => verifier.verify(bytesOf(entity, data)));
-  const signer = signerOf(bundle, identity?.extensions?.issuer);
-  if (signer.issuer !== trust.issuer) throw refusal(`its issuer is ${signer.issuer.slice(0, 200)}`);
-  if (!fitsIdentity(trust.identity, signer.identity, signer.identityKind)) {
-    throw refusal(`it was made by ${signer.identity.slice(0, 200)}`);
+  const certificate = certificateIn(bundle, entity);
+  if (certificate === undefined) throw refusal('it was made with a key, not by an identity');
+  checkCertificate(entity, data, certificate.parsed, trust.root, chain);
+  const name = nameIn(certificate.parsed);
+  const { issuer } = certificate;
+  if (name === undefined || issuer === undefined) {
+    throw refusal('its certificate does not name one e-mail address or URI and an issuer');
   }
-  return { signer, ...timeOf(entity) };
+  if (issuer !== trust.issuer) throw refusal(`its issuer is ${issuer.slice(0, 200)}`);
+  if (!fitsIdentity(trust.identity, name.identity, name.identityKind)) {
+    throw refusal(`it was made by ${name.identity.slice(0, 200)}`);
+  }
+  return { signer: { kind: 'certificate', ...name, issuer }, ...timeOf(entity) };
+}
+
+/** Certificate, log, times and signature of a keyless bundle. */
+function checkCertificate(
+  entity: SignedEntity,
+  data: Buffer,
+  certificate: X509Certificate,
+  root: TrustRoot,
+  chain: string | undefined,
+): void {
+  const thresholds = { tlogThreshold: atLeastOne(root.tlogs), timestampThreshold: 1 };
+  if (root.ctlogs.length > 0) {
+    const verifier = new Verifier(toTrustMaterial(root), { ctlogThreshold: 1, ...thresholds });
+    run(() => verifier.verify(bytesOf(entity, data)));
+    return;
+  }
+  // No log of certificates to believe: the certificate is a key that is valid as long as it is certified.
+  const intermediates = chain === undefined ? [] : certificatesIn(chain);
+  const validFor = (at: Date): boolean => isCertified(certificate, intermediates, root, at);
+  const found = { publicKey: certificate.publicKey, validFor };
+  const verifier = new Verifier(
+    toTrustMaterial(root, () => found),
+    thresholds,
+  );
+  run(() => verifier.verify({ ...bytesOf(entity, data), key: { $case: 'public-key', hint: '' } }));
 }
 
 function entityOf(bundle: Bundle, artifact: Buffer): SignedEntity {
@@ -136,25 +161,25 @@ function timeOf({ timestamps, tlogEntries }: SignedEntity): Pick<Proof, 'time' |
   return stamped === undefined ? {} : { time: stamped.timestamp.signingTime.toISOString() };
 }
 
-const ONE_NAME = /^(email|URI):(?:("(?:[^"\\]|\\.)*")|([^",]+))$/;
+/** Fulcio's extension for who vouched for the name, and the older one of the same meaning. */
+const ISSUER = { current: '1.3.6.1.4.1.57264.1.8', old: '1.3.6.1.4.1.57264.1.1' };
 
-/**
- * Whom the certificate names. One name exactly, and read by OpenSSL: of several, tools would choose differently, and
- * sigstore-js reads only the lower seven bits of each character.
- */
-function signerOf(bundle: Bundle, issuer: string | undefined): Extract<Signer, { kind: 'certificate' }> {
+/** What is between the parts of a certificate that sigstore-js and node:crypto read. */
+interface Certificate {
+  parsed: X509Certificate;
+  issuer: string | undefined;
+}
+
+function certificateIn(bundle: Bundle, { key }: SignedEntity): Certificate | undefined {
   const { content } = bundle.verificationMaterial;
-  const raw =
-    content.$case === 'certificate'
-      ? content.certificate.rawBytes
-      : content.$case === 'x509CertificateChain'
-        ? content.x509CertificateChain.certificates[0]?.rawBytes
-        : undefined;
-  const names = raw === undefined ? undefined : new X509Certificate(raw).subjectAltName;
-  const [, kind, quoted, plain] = ONE_NAME.exec(names ?? '') ?? [];
-  const identity = quoted === undefined ? plain : (JSON.parse(quoted) as string);
-  if (kind === undefined || identity === undefined || issuer === undefined) {
-    throw refusal('its certificate does not name one e-mail address or URI and an issuer');
-  }
-  return { kind: 'certificate', identity, identityKind: kind as 'email' | 'URI', issuer };
+  if (content.$case === 'publicKey' || key.$case !== 'certificate') return undefined;
+  const { certificate: read } = key;
+  const certificate =
+    content.$case === 'certificate' ? content.certificate : content.x509CertificateChain.certificates[0];
+  const issuer = run(
+    () =>
+      read.extension(ISSUER.current)?.valueObj.subs[0]?.value.toString() ??
+      read.extension(ISSUER.old)?.value.toString(),
+  );
+  return { parsed: certificateOf(certificate?.rawBytes ?? Buffer.alloc(0)), issuer };
 }

@@ -1,16 +1,11 @@
 // Whom to believe: the keys or identities that may sign, and the authorities that vouch for identities and times.
-import type { X509Certificate } from 'node:crypto';
 import type { TrustedRoot } from '@sigstore/protobuf-specs';
 import { OciError } from '../errors.ts';
-import { certificatesIn } from './cosign-annotations.ts';
+import { certificatesIn } from './certificates.ts';
 import { type PublicKey, parsePublicKey } from './public-key.ts';
 
 /** Certificate authorities, logs and timestamp authorities; made by `parseTrustedRoot` or `trustRootOf`. */
-export interface TrustRoot {
-  readonly root: TrustedRoot;
-  /** Authorities whose intermediate certificates may come with a signature; those of a trusted root file are in it. */
-  readonly authorities: readonly X509Certificate[];
-}
+export type TrustRoot = TrustedRoot;
 
 /** Who may sign. One of these has to fit. */
 export type Trust =
@@ -52,7 +47,7 @@ export async function parseTrustedRoot(text: string, name: string): Promise<Trus
   if (root.tlogs.length + root.timestampAuthorities.length === 0) {
     throw invalid('neither a log nor a timestamp authority in it');
   }
-  return { root, authorities: [] };
+  return root;
 }
 
 /** What a policy gives instead: certificate authorities and logs' keys as PEM, valid at any time. Throws USAGE. */
@@ -72,9 +67,12 @@ export async function trustRootOf({
     }
   });
   const validFor = { start: new Date(0).toISOString() };
-  const root = TrustedRoot.fromJSON({
+  return TrustedRoot.fromJSON({
     mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.1',
-    certificateAuthorities: certificates.length === 0 ? [] : [authorityOf(certificates)],
+    certificateAuthorities: certificates.map(({ raw }) => ({
+      certChain: { certificates: [{ rawBytes: raw.toString('base64') }] },
+      validFor,
+    })),
     tlogs: logs.map(({ pem, name }) => {
       const { key, fingerprint } = parsePublicKey(pem, name);
       const der = key.export({ format: 'der', type: 'spki' }).toString('base64');
@@ -85,47 +83,4 @@ export async function trustRootOf({
       };
     }),
   });
-  return { root, authorities: certificates };
-}
-
-/** The JSON of certificates that belong together. */
-function authorityOf(certificates: readonly X509Certificate[]): object {
-  return {
-    certChain: { certificates: certificates.map(({ raw }) => ({ rawBytes: raw.toString('base64') })) },
-    validFor: { start: new Date(0).toISOString() },
-  };
-}
-
-/**
- * The same trust with the intermediate certificates of `chain` that its authorities issued. A stranger's certificate
- * becomes trusted here, so each has to be an authority's by name, by signature, and by what it may be used for.
- */
-export async function withIntermediates(
-  { root, authorities }: TrustRoot,
-  chain: string | undefined,
-): Promise<TrustedRoot> {
-  if (chain === undefined || authorities.length === 0) return root;
-  const trusted = [...authorities];
-  const candidates = certificatesIn(chain);
-  for (let grown = true; grown; ) {
-    const next = candidates.find(
-      (one) =>
-        !trusted.some(({ raw }) => raw.equals(one.raw)) && trusted.some((issuer) => isIssuedBy(one, issuer)),
-    );
-    grown = next !== undefined;
-    if (next !== undefined) trusted.push(next);
-  }
-  const { TrustedRoot } = await import('@sigstore/protobuf-specs');
-  const { certificateAuthorities } = TrustedRoot.fromJSON({ certificateAuthorities: [authorityOf(trusted)] });
-  return { ...root, certificateAuthorities };
-}
-
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return (
-    certificate.ca &&
-    issuer.ca &&
-    certificate.subject !== certificate.issuer &&
-    certificate.checkIssued(issuer) &&
-    certificate.verify(issuer.publicKey)
-  );
 }

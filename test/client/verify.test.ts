@@ -71,7 +71,7 @@ const SERVERS = {
     return { host: registry.address, close: () => registry.close() };
   },
   'ocitool serve': async () => {
-    const server = await serveStore(await openStore(join(dir, 'served')), { write: true });
+    const server = await serveStore(await openStore(join(dir, 'served')));
     return { host: new URL(server.url).host, close: () => server.close() };
   },
 };
@@ -242,7 +242,9 @@ describe.each(available)('at %s', (_, start) => {
     const refused = copyImage(copying, `docker://${unsigned.name}`, `oci:${dir}/not`, { verify: rule });
     await expect(refused).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
     // Without its signature the copy is an image like any other.
-    const layout = copyImage(copying, `oci:${dir}/copied-${images - 1}:1`, `oci:${dir}/not`, { verify: rule });
+    const layout = copyImage(copying, `oci:${dir}/copied-${images - 1}:1`, `oci:${dir}/not`, {
+      verify: rule,
+    });
     await expect(layout).rejects.toThrow();
   });
 

@@ -82,8 +82,11 @@ export interface MockSigstore {
   /** PEM, as policy.json wants them. */
   caPem: string;
   logPem: string;
-  /** The tag form, with a certificate or, given keys, without. */
-  tagged(payload: Buffer, options?: { keys?: KeyPair; identity?: string }): Promise<CosignAnnotations>;
+  /** The tag form, with a certificate or, given keys, without or with that of another authority. */
+  tagged(
+    payload: Buffer,
+    options?: { keys?: KeyPair; identity?: string; certificate?: string },
+  ): Promise<CosignAnnotations>;
   /** The bundle form; `stamped` has a timestamp and an entry that promises no time, as Rekor 2 makes them. */
   bundle(payload: Buffer, options?: { stamped?: boolean; type?: string }): Promise<Buffer>;
 }
@@ -125,11 +128,11 @@ export async function mockSigstore(options: MockOptions = {}): Promise<MockSigst
     trustedRoot: trustedRootOf({ ca: bytes(ca.rootCertificate), logKeys, ctKeys, tsa }),
     caPem: pem('CERTIFICATE', bytes(ca.rootCertificate)),
     logPem: pemOf({ publicKey: logKeys.publicKey, privateKey: logKeys.privateKey }),
-    async tagged(payload, { keys: own, identity } = {}) {
+    async tagged(payload, { keys: own, identity, certificate: given } = {}) {
       const made = own === undefined ? await certify(identity) : undefined;
       const keys = own ?? (made as { keys: KeyPair }).keys;
       const signature = signWith(keys, payload);
-      const certificate = made && pem('CERTIFICATE', made.certificate);
+      const certificate = given ?? (made && pem('CERTIFICATE', made.certificate));
       const verifier = Buffer.from(certificate ?? pemOf(keys)).toString('base64');
       const entry = await enter({
         apiVersion: '0.0.1',
