@@ -1,7 +1,4 @@
-// Signatures put where cosign puts them, beside images in a registry, and a key in the form that skopeo and cosign take.
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+// Signatures put where cosign puts them, beside images in a registry.
 import type { Descriptor } from '../../src/manifest/descriptor.ts';
 import { OCI_CONFIG, OCI_MANIFEST } from '../../src/manifest/media-types.ts';
 import type { ImageTarget } from '../../src/place/place.ts';
@@ -70,47 +67,4 @@ async function put(target: ImageTarget, mediaType: string, bytes: Buffer): Promi
   const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.length };
   await writeSmall(target, descriptor, bytes);
   return descriptor;
-}
-
-/** A key pair for tests, made once with go-securesystemslib; the passphrase is `testing`. */
-const KEY = `-----BEGIN ENCRYPTED COSIGN PRIVATE KEY-----
-eyJrZGYiOnsibmFtZSI6InNjcnlwdCIsInBhcmFtcyI6eyJOIjo2NTUzNiwiciI6
-OCwicCI6MX0sInNhbHQiOiJlK2xGRnB0NnRVUHBZck5MMEhLZlcvZ1J3S0tJdmgz
-Y3ZUQ0ZObXJQeTRvPSJ9LCJjaXBoZXIiOnsibmFtZSI6Im5hY2wvc2VjcmV0Ym94
-Iiwibm9uY2UiOiJTOEI3dm0rTm5pRndIT1IzMTd5bjFKWDEwUitpQ0x1dSJ9LCJj
-aXBoZXJ0ZXh0IjoiTFltcm5wN204VlNxWnRuWDduUk9TalluWFhIYndnTW1wOU5J
-T3BLYW93U3pkQXZJQWtjbU4xM0tVQ0M3dTMrNi9SL3JueFBxb1k5MlNBNmtjVThX
-LzBXTmtzQjRsRnBGV0NCbHhjSEVHU1Mvbzc2VGFURUJDNHN5RUVXR2dtSGdKaHBp
-TzZkNzFFcDcvczFEV0d0NWQ0WUNMSFBTL0VhZStaZU9wK3VTbUp2eFZoZXQ5dU1n
-ckJYS1VzdldvS2VsYjVKM0tOMVVQSWMwRFE9PSJ9
------END ENCRYPTED COSIGN PRIVATE KEY-----
-`;
-const PUBLIC_KEY = `-----BEGIN PUBLIC KEY-----
-MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAETJMhjKbKf/fWFp/VkD+gCNzXhXXd
-PUuNcK6h4yyqOvLBeByUMNXvqskRPMAK1hGzxEikqh+Jf+2HScYgO4sUPg==
------END PUBLIC KEY-----
-`;
-
-export interface CosignKey {
-  key: string;
-  publicKey: string;
-  passphrase: string;
-  /** skopeo's `--registries.d`: attachments are used everywhere. */
-  registriesD: string;
-}
-
-/** The key pair as files of a new folder inside `dir`. */
-export function cosignKey(dir = tmpdir()): CosignKey {
-  const folder = mkdtempSync(join(dir, 'cosign-key-'));
-  const file = (name: string, text: string): string => {
-    writeFileSync(join(folder, name), text, { mode: 0o600 });
-    return join(folder, name);
-  };
-  file('attachments.yaml', 'default-docker:\n  use-sigstore-attachments: true\n');
-  return {
-    key: file('cosign.key', KEY),
-    publicKey: file('cosign.pub', PUBLIC_KEY),
-    passphrase: file('passphrase', 'testing'),
-    registriesD: folder,
-  };
 }
