@@ -58,7 +58,7 @@ function enterUserNamespace(): string {
  * 0 stands for the user, 1 and up for the first range of subordinate ids: podman's map. `unshare --map-auto` would put
  * 1 elsewhere in some versions. A string tells why there is no map.
  */
-function idMaps(): string[] | string {
+export function idMaps(): string[] | string {
   let user: { username: string; uid: number };
   try {
     user = userInfo();

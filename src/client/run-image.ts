@@ -7,6 +7,7 @@ import type { Digest } from '../reference/digest.ts';
 import { familiarReference, type Reference } from '../reference/reference.ts';
 import {
   ensureTree,
+  oneIdTree,
   type PreparedImage,
   readPrepared,
   savePrepared,
@@ -14,7 +15,7 @@ import {
 } from '../runner/rootfs/trees.ts';
 import type { Client } from './client.ts';
 
-/** When `run` asks the registry. */
+/** When the registry is asked. */
 export const PULL_POLICIES = ['missing', 'always', 'never'] as const;
 export type PullPolicy = (typeof PULL_POLICIES)[number];
 
@@ -26,32 +27,45 @@ export interface RunnableImage extends PreparedImage {
 }
 
 /**
- * Brings the image to this machine if need be. Throws IMAGE_NOT_FOUND, what a pull and an unpack throw, and UNSUPPORTED
- * for an image of another architecture.
+ * Sees to it that the image is on this machine, by the policy. Throws IMAGE_NOT_FOUND, USAGE for a name that cannot be
+ * one, and what a pull throws.
  */
-export async function runnableImage(
-  client: Client,
-  image: string,
-  policy: PullPolicy,
-): Promise<RunnableImage> {
+export async function bringImage(client: Client, image: string, policy: PullPolicy): Promise<void> {
   const name = parseImageSource(image);
-  if ('path' in name) {
-    return prepareImage(client, image, undefined);
+  if ('path' in name) return;
+  const { reference } = name;
+  const ask = policy === 'always' || (name.transport === 'docker' && policy !== 'never');
+  if (!ask && (await stored(client, reference)) !== undefined) return;
+  if (policy === 'never') {
+    const familiar = familiarReference(reference);
+    throw new OciError('IMAGE_NOT_FOUND', `${familiar}: not in the store, and --pull never`, {
+      hint: `get it with: ocitool pull ${familiar}`,
+    });
   }
-  const reference = name.reference;
-  const known =
-    name.transport === 'docker' || policy === 'always' ? undefined : await stored(client, reference);
-  if (known === undefined) await bring(client, reference, policy);
-  const root = known ?? (await (await client.store()).resolve(reference)).digest;
-  const paths = storePaths((await client.store()).dir);
+  const { pull } = await import('./pull.ts');
+  await pull(client, familiarReference(reference));
+}
+
+/**
+ * An image that is here; `oneId`: this process's user namespace has one id only. Throws IMAGE_NOT_FOUND, what an unpack throws, and UNSUPPORTED for one of another
+ * system.
+ */
+export async function runnableImage(client: Client, image: string, oneId: boolean): Promise<RunnableImage> {
+  const name = parseImageSource(image);
+  if ('path' in name) return prepareImage(client, image, { oneId });
+  const familiar = familiarReference(name.reference);
+  const store = await client.store();
+  const root = (await store.resolve(name.reference)).digest;
+  const paths = storePaths(store.dir);
   const prepared = (await client.platform()) === undefined ? readPrepared(paths, root) : undefined;
-  if (prepared === undefined) return prepareImage(client, familiarReference(reference), root);
+  if (prepared === undefined) return prepareImage(client, familiar, { oneId, root });
   checkSystem(prepared.os, image);
+  const tree = oneId ? oneIdTree(prepared.tree) : prepared.tree;
   return {
     ...prepared,
-    name: familiarReference(reference),
-    ensureTree: () =>
-      ensureTree(paths, prepared.tree, (path) => unpackTo(client, familiarReference(reference), path)),
+    name: familiar,
+    tree,
+    ensureTree: () => ensureTree(paths, tree, (path) => unpackTo(client, familiar, path), client.signal),
   };
 }
 
@@ -64,19 +78,12 @@ async function stored(client: Client, reference: Reference): Promise<Digest | un
   }
 }
 
-async function bring(client: Client, reference: Reference, policy: PullPolicy): Promise<void> {
-  const name = familiarReference(reference);
-  if (policy === 'never') {
-    throw new OciError('IMAGE_NOT_FOUND', `${name}: not in the store, and --pull never`, {
-      hint: `get it with: ocitool pull ${name}`,
-    });
-  }
-  const { pull } = await import('./pull.ts');
-  await pull(client, name);
-}
-
 /** Reads the image's documents, and remembers what they say where `root` will be asked for again. */
-async function prepareImage(client: Client, image: string, root: Digest | undefined): Promise<RunnableImage> {
+async function prepareImage(
+  client: Client,
+  image: string,
+  { oneId, root }: { oneId: boolean; root?: Digest },
+): Promise<RunnableImage> {
   const { openImage } = await import('./open-image.ts');
   const opened = await openImage(client, image);
   try {
@@ -92,11 +99,13 @@ async function prepareImage(client: Client, image: string, root: Digest | undefi
     };
     const store = await client.store();
     const paths = storePaths(store.dir);
+    const tree = oneId ? oneIdTree(prepared.tree) : prepared.tree;
     return {
       ...prepared,
       name,
+      tree,
       async ensureTree() {
-        await ensureTree(paths, prepared.tree, (path) => unpackTo(client, image, path), client.signal);
+        await ensureTree(paths, tree, (path) => unpackTo(client, image, path), client.signal);
         if (root !== undefined && (await client.platform()) === undefined)
           savePrepared(paths, root, prepared);
       },

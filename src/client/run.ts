@@ -24,12 +24,14 @@ import { volumeFolders } from '../runner/volumes.ts';
 import { chooseRuntime, findInit } from './choose-runtime.ts';
 import type { Client } from './client.ts';
 import { launch, type Plan, type StartedContainer } from './launch.ts';
-import { type PullPolicy, runnableImage } from './run-image.ts';
+import { bringImage, type PullPolicy, runnableImage } from './run-image.ts';
 
 export interface RunOptions {
   pull?: PullPolicy | undefined;
   /** Size of the terminal, for `request.terminal`. */
   window?: WindowSize | undefined;
+  /** Open sockets for `request.publish`, in its order; they stay the caller's. Default: they are opened here. */
+  published?: readonly Published[] | undefined;
 }
 
 /**
@@ -43,13 +45,14 @@ export async function run(
   request: RunRequest,
   options: RunOptions = {},
 ): Promise<StartedContainer> {
-  const published = listen(request.publish);
+  const opened = options.published === undefined ? listen(request.publish) : [];
+  const published = options.published ?? opened;
   try {
     const publish = published.map(withoutDescriptor);
     const plan = await planContainer(client, image, { ...request, publish }, options);
     return await launch(client, plan, { published, window: options.window });
   } finally {
-    stopListening(published);
+    stopListening(opened);
   }
 }
 
@@ -60,9 +63,11 @@ async function planContainer(
   { pull = 'missing' }: RunOptions,
 ): Promise<Plan> {
   if (request.name !== undefined) checkName(request.name);
-  const image = await runnableImage(client, name, pull);
+  await bringImage(client, name, pull);
   const store = storePaths((await client.store()).dir);
   const facts = readHostFacts();
+  const oneId = facts.ids.uids.reduce((sum, { size }) => sum + size, 0) === 1;
+  const image = await runnableImage(client, name, oneId);
   const cgroups = facts.rootless ? undefined : cgroupSupport();
   const runtime = await chooseRuntime(client, store, request.runtime, facts.rootless);
   if (cgroups === undefined) runtime.missing.push('cgroups', 'device-cgroup');

@@ -1,5 +1,6 @@
 import { Args } from '@oclif/core';
 import type { Session } from '../cli/command.ts';
+import { enterHolder } from '../cli/enter-holder.ts';
 import { ProcessCommand } from '../cli/process-command.ts';
 import { processFlags } from '../cli/run-flags.ts';
 import { exec } from '../client/exec.ts';
@@ -21,6 +22,7 @@ export default class Exec extends ProcessCommand<typeof Exec> {
   static override flags = processFlags;
 
   protected async execute({ args, flags, client }: Session<typeof Exec>): Promise<void> {
+    if (await enterHolder({ store: flags.store, start: false })) return;
     const { command } = this;
     if (command.length === 0) {
       throw new OciError('USAGE', 'no command', { hint: 'write it as: ocitool exec CONTAINER COMMAND' });

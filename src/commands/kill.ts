@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
+import { enterHolder } from '../cli/enter-holder.ts';
 import { kill } from '../client/containers.ts';
 
 export default class Kill extends OciCommand<typeof Kill> {
@@ -15,6 +16,7 @@ export default class Kill extends OciCommand<typeof Kill> {
   };
 
   protected async execute({ argv, flags, client, answer }: Session<typeof Kill>): Promise<void> {
+    if (await enterHolder({ store: flags.store, start: false })) return;
     const killed = [];
     for (const name of argv) killed.push((await kill(client, name, flags.signal)).record);
     answer(

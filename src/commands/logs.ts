@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { Args, Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
+import { enterHolder } from '../cli/enter-holder.ts';
 import { logs } from '../client/logs.ts';
 
 export default class Logs extends OciCommand<typeof Logs> {
@@ -18,6 +19,7 @@ export default class Logs extends OciCommand<typeof Logs> {
   };
 
   protected async execute({ args, flags, client, write }: Session<typeof Logs>): Promise<void> {
+    if (await enterHolder({ store: flags.store, start: false })) return;
     await write(Readable.from(await logs(client, args.container, flags)));
   }
 }

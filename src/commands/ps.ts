@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
+import { enterHolder } from '../cli/enter-holder.ts';
 import { containers } from '../client/containers.ts';
 import { containerTable } from '../ui/container-table.ts';
 
@@ -14,6 +15,7 @@ export default class Ps extends OciCommand<typeof Ps> {
   };
 
   protected async execute({ client, flags, answer, width }: Session<typeof Ps>): Promise<void> {
+    if (await enterHolder({ store: flags.store, start: false })) return;
     const listed = await containers(client, { all: flags.all });
     answer(listed, () => containerTable(listed, width));
   }

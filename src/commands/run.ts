@@ -1,10 +1,15 @@
 import { Flags } from '@oclif/core';
 import type { Session } from '../cli/command.ts';
+import { enterHolder, handedOver, isOutside } from '../cli/enter-holder.ts';
 import { imageArg } from '../cli/flags.ts';
 import { ProcessCommand } from '../cli/process-command.ts';
 import { runFlags, runRequest } from '../cli/run-flags.ts';
+import type { Client } from '../client/client.ts';
 import { run } from '../client/run.ts';
-import { PULL_POLICIES } from '../client/run-image.ts';
+import { bringImage, PULL_POLICIES } from '../client/run-image.ts';
+import { listen, stopListening } from '../runner/network/listen.ts';
+import { networksOf } from '../runner/network/networks.ts';
+import type { RunRequest } from '../runner/spec/run-request.ts';
 
 export default class Run extends ProcessCommand<typeof Run> {
   static override usage = 'run [FLAGS] IMAGE [COMMAND...]';
@@ -28,16 +33,35 @@ export default class Run extends ProcessCommand<typeof Run> {
   protected async execute({ args, flags, client, answer }: Session<typeof Run>): Promise<void> {
     const { image } = args;
     const request = runRequest(flags, this.command, { env: process.env, cwd: process.cwd() });
-    const { pull } = flags;
+    if (isOutside() && (await this.#inside(image, request, flags, client))) return;
+    const published = handedOver();
+    const pull = published === undefined ? flags.pull : 'never';
     if (request.detach) {
-      const { id, name, release } = await run(client, image, request, { pull });
+      const { id, name, release } = await run(client, image, request, { pull, published });
       release();
       answer({ id, name }, () => [id]);
       return;
     }
     const { terminal, interactive } = request;
     await this.attend({ terminal, keys: terminal && interactive }, (window) =>
-      run(client, image, request, { pull, window }),
+      run(client, image, request, { pull, published, window }),
     );
+  }
+
+  /** What only the user's own network reaches is done before: the image, and the ports. */
+  async #inside(
+    image: string,
+    request: RunRequest,
+    { store, pull }: Session<typeof Run>['flags'],
+    client: Client,
+  ): Promise<boolean> {
+    const published = listen(request.publish);
+    try {
+      await bringImage(client, image, pull);
+      const hostNetwork = networksOf(request.networks) === 'host';
+      return await enterHolder({ store, start: true, hostNetwork, published });
+    } finally {
+      stopListening(published);
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
+import { enterHolder } from '../cli/enter-holder.ts';
 import { stop } from '../client/containers.ts';
 
 export default class Stop extends OciCommand<typeof Stop> {
@@ -23,6 +24,7 @@ export default class Stop extends OciCommand<typeof Stop> {
   };
 
   protected async execute({ argv, flags, client, answer }: Session<typeof Stop>): Promise<void> {
+    if (await enterHolder({ store: flags.store, start: false })) return;
     const stopped = await Promise.all(argv.map((name) => stop(client, name, flags.time)));
     answer(
       stopped.map(({ record: { id, name } }) => ({ id, name })),

@@ -1,5 +1,6 @@
 import { Args } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
+import { enterHolder } from '../cli/enter-holder.ts';
 import { wait } from '../client/containers.ts';
 import { exitCodeOf } from '../runner/processes.ts';
 
@@ -13,7 +14,8 @@ export default class Wait extends OciCommand<typeof Wait> {
     container: Args.string({ name: 'CONTAINER', required: true, description: 'name, id, or its beginning' }),
   };
 
-  protected async execute({ argv, client, answer }: Session<typeof Wait>): Promise<void> {
+  protected async execute({ argv, client, answer, flags }: Session<typeof Wait>): Promise<void> {
+    if (await enterHolder({ store: flags.store, start: false })) return;
     const ends = await Promise.all(
       argv.map(async (name) => ({ name, code: exitCodeOf(await wait(client, name)) })),
     );

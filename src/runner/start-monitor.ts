@@ -1,13 +1,14 @@
 // Starts the monitor of a container and speaks with it.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { type ErrorCode, OciError } from '../errors.ts';
 import type { Attachment } from './container.ts';
 import type { ExitStatus } from './driver.ts';
 import type { FromMonitor, MonitorJob, ToMonitor, WindowSize } from './monitor-messages.ts';
 
-/** Beside this file; the bundle has it beside its chunk. */
-const MONITOR = new URL(import.meta.url.endsWith('.ts') ? './monitor.ts' : './monitor.js', import.meta.url)
-  .pathname;
+/** Beside this file; the bundle has it beside a chunk, or above a command. */
+const PLACES = import.meta.url.endsWith('.ts') ? ['./monitor.ts'] : ['./monitor.js', '../monitor.js'];
 
 /** The monitor's first descriptor for a published socket: after 0 to 2 and the channel. */
 export const FIRST_PUBLISHED = 4;
@@ -40,7 +41,7 @@ export interface Monitor {
 /** Throws RUNTIME_FAILED when this machine cannot. */
 export function startMonitor({ stdio, network, descriptors }: MonitorOptions): Monitor {
   const flags = ['--mount', '--propagation', 'slave', ...(network ? ['--net'] : [])];
-  const child = spawn('unshare', [...flags, '--', process.execPath, MONITOR], {
+  const child = spawn('unshare', [...flags, '--', process.execPath, monitorPath()], {
     // A session of its own: Ctrl-C in the terminal is the command's to pass on.
     detached: true,
     stdio: [...stdio, 'ipc', ...descriptors],
@@ -78,6 +79,11 @@ export function startMonitor({ stdio, network, descriptors }: MonitorOptions): M
       await answers.gone;
     },
   };
+}
+
+function monitorPath(): string {
+  const paths = PLACES.map((place) => fileURLToPath(new URL(place, import.meta.url)));
+  return paths.find((path) => existsSync(path)) ?? (paths[0] as string);
 }
 
 /** The monitor's messages by type; `failed`, and the monitor's own death, are thrown to whoever waits. */

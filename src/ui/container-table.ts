@@ -1,6 +1,6 @@
 // Containers as `ps` shows them.
 import type { ListedContainer } from '../client/containers.ts';
-import { formatAge } from './format.ts';
+import { formatAge, formatDuration } from './format.ts';
 import { formatTable } from './table.ts';
 
 export function containerTable(containers: ListedContainer[], width: number): string[] {
@@ -28,7 +28,7 @@ export function containerTable(containers: ListedContainer[], width: number): st
 function statusText({ status, exit, started, finished }: ListedContainer): string {
   switch (status) {
     case 'running':
-      return `up since ${formatAge(started)}`;
+      return `up ${formatDuration((Date.now() - Date.parse(started ?? '')) / 1000)}`;
     case 'exited': {
       const how = exit === undefined ? '' : 'code' in exit ? ` ${exit.code}` : ` ${exit.signal}`;
       return `exited${how}, ${formatAge(finished)}`;

@@ -30,10 +30,8 @@ export function mountRootfs(paths: ContainerPaths, tree: string, rootless: boole
     `lowerdir=${relative(paths.folder, tree)}`,
     'upperdir=upper',
     'workdir=work',
-    // What only overlayfs understands must not get into the upper directory.
-    'redirect_dir=off',
-    'metacopy=off',
-    ...(rootless ? ['userxattr'] : []),
+    // What only overlayfs understands must not get into the upper directory; with userxattr it does not.
+    ...(rootless ? ['userxattr'] : ['redirect_dir=off', 'metacopy=off']),
   ];
   const errno = libc().mount('overlay', 'rootfs', 'overlay', 0, options.join(','));
   if (errno === 0) return { kind: 'overlay' };

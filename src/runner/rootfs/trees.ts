@@ -9,6 +9,8 @@ import { chainIds } from '../../manifest/chain-id.ts';
 import type { RunConfig } from '../../manifest/config.ts';
 import { type Digest, hexOf } from '../../reference/digest.ts';
 
+const ONE_ID = '-one-id';
+
 /** What running an image takes, kept so that its documents need not be read and checked again. */
 export interface PreparedImage {
   version: 1;
@@ -25,6 +27,16 @@ export interface PreparedImage {
 export function treeName(diffIds: readonly Digest[]): string {
   const top = chainIds(diffIds).at(-1);
   return top === undefined ? 'empty' : hexOf(top);
+}
+
+/** Its name where a user namespace has one id only: every file is that id's then, which makes it another tree. */
+export function oneIdTree(tree: string): string {
+  return `${tree}${ONE_ID}`;
+}
+
+/** The tree's name without what `oneIdTree` adds. */
+export function plainTree(tree: string): string {
+  return tree.endsWith(ONE_ID) ? tree.slice(0, -ONE_ID.length) : tree;
 }
 
 /** A tree's path. */
