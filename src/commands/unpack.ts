@@ -13,6 +13,7 @@ export default class Unpack extends OciCommand<typeof Unpack> {
   static override examples = [
     '<%= config.bin %> unpack microsoft/dotnet:2.1-aspnetcore-runtime-alpine ./rootfs',
     '<%= config.bin %> unpack --platform linux/arm64 oci-archive:image.tar ./rootfs',
+    '<%= config.bin %> unpack --bundle alpine:3.20 ./bundle && crun run --bundle ./bundle test',
   ];
   static override args = {
     image: imageArg,
@@ -20,13 +21,17 @@ export default class Unpack extends OciCommand<typeof Unpack> {
   };
   static override flags = {
     ...limitFlags,
+    bundle: Flags.boolean({
+      summary: 'Write a bundle for crun, runc or youki: DIR/config.json and DIR/rootfs',
+    }),
     force: Flags.boolean({ summary: 'Replace what is in DIR' }),
     rootless: rootlessFlag(),
   };
 
   protected async execute({ args, flags, client, answer, note }: Session<typeof Unpack>): Promise<void> {
     const ownership = takeOwnership(flags.rootless);
-    const result = await unpack(client, args.image, args.dir, { force: flags.force, ownership });
+    const { bundle, force } = flags;
+    const result = await unpack(client, args.image, args.dir, { bundle, force, ownership });
     const owners = ownershipNote(result.destination);
     if (owners !== undefined) note(owners);
     answer(result, () => [describeUnpacked(result)]);

@@ -26,6 +26,11 @@ const ARCHITECTURES: Readonly<Record<string, { seccomp: string; go: string }>> =
   s390x: { seccomp: 'SCMP_ARCH_S390X', go: 's390x' },
 };
 
+/** Whether there is a filter for it: the lists know the calls of 64-bit machines. */
+export function hasSeccompFilter(architecture: string): boolean {
+  return ARCHITECTURES[architecture] !== undefined;
+}
+
 export interface SeccompFacts {
   /** As Node names it. */
   architecture: string;
