@@ -29,8 +29,8 @@ export function createEndpointTransports(
   const made = new Map<string, Transport>();
 
   function shared(own: TransportOptions): Transport {
-    const { ca, cert, key, insecure, plainHttp, retry } = own;
-    const id = JSON.stringify({ ca, cert, key, insecure, plainHttp, retries: retry?.retries });
+    const { ca, cert, key, insecure, plainHttp, timeoutMs, retry } = own;
+    const id = JSON.stringify({ ca, cert, key, insecure, plainHttp, timeoutMs, retries: retry?.retries });
     const transport = made.get(id) ?? createTransport(own);
     made.set(id, transport);
     return transport;
@@ -100,7 +100,10 @@ function at(endpoint: Endpoint, inner: Transport): Transport {
     const { path, namespace, headers } = endpoint;
     if (path !== '/v2' && !url.pathname.startsWith(`${path}/`))
       url.pathname = path + url.pathname.slice('/v2'.length);
-    if (namespace !== undefined) url.searchParams.set('ns', namespace);
+    if (namespace !== undefined && !url.searchParams.has('ns')) {
+      // Appended, so that what an upload's address has in its query stays as it is.
+      url.search += `${url.search === '' ? '?' : '&'}ns=${encodeURIComponent(namespace)}`;
+    }
     return { ...request, url: url.href, headers: { ...headers, ...request.headers } };
   }
 

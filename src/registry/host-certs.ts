@@ -2,7 +2,7 @@
 // (who we are). containers-certs.d(5).
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileError, OciError, systemCode } from '../errors.ts';
+import { fileError, isOciError, OciError, systemCode } from '../errors.ts';
 
 /** TLS with one host, PEM. */
 export interface HostTls {
@@ -30,7 +30,13 @@ export function readHostCerts(folder: string): HostTls | undefined {
       `${join(folder, certFile)}: expected its key beside it, as ${keyFile}`,
     );
   }
-  return { ca, cert: readPem(join(folder, certFile)), key: readPem(join(folder, keyFile)) };
+  try {
+    return { ca, cert: readPem(join(folder, certFile)), key: readPem(join(folder, keyFile)) };
+  } catch (error) {
+    // The daemon's own, which only root may read: whoever else pulls is not known by it.
+    if (isOciError(error, 'PERMISSION')) return { ca };
+    throw error;
+  }
 }
 
 /** A PEM file. Throws SETTINGS_INVALID, PERMISSION, IO. */

@@ -1,6 +1,6 @@
 // containerd's `certs.d/HOST/hosts.toml`: hosts to ask instead of a registry, which is how Spegel, Dragonfly and other
 // mirrors on a node are found (containerd, docs/hosts.md).
-import { statSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { isRecord } from '../json.ts';
@@ -43,7 +43,17 @@ export function hostsFolders(env: NodeJS.ProcessEnv = process.env): string[] {
   const user = env.XDG_CONFIG_HOME || join(env.HOME || homedir(), '.config');
   return [user, '/etc']
     .flatMap((base) => ['containerd', 'containers', 'docker'].map((name) => join(base, name, 'certs.d')))
-    .filter((folder) => statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true);
+    .filter(isReadable);
+}
+
+/** One that only root may look into is the daemon's own. */
+function isReadable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.R_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The configuration of a registry in the first folder that has any. Throws SETTINGS_INVALID, PERMISSION, IO. */

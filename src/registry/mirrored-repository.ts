@@ -57,10 +57,19 @@ export function throughMirrors(
     const holders = holdersOf(descriptor);
     if (holders.length === 1) return await origin.fetch(descriptor, options);
     if (descriptor.size <= MANIFEST_LIMIT) return await fetchSmall(holders, descriptor, options);
-    const chunks = fetchLarge(holders, descriptor, options);
+    // A reader that leaves lets go of whoever is being asked.
+    const left = new AbortController();
+    const signal =
+      options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
+    const chunks = fetchLarge(holders, descriptor, { ...options, signal });
     // Asked now: that nobody has it is for the caller of `fetch` to hear.
     const first = await chunks.next();
-    return Readable.from(continued(first, chunks), { objectMode: false });
+    const stream = Readable.from(continued(first, chunks), { objectMode: false });
+    stream.once('close', () => {
+      left.abort();
+      chunks.return().catch(() => {});
+    });
+    return stream;
   }
 
   /** Small content is verified before it is handed out. */
@@ -182,10 +191,6 @@ async function* continued(
   first: IteratorResult<Buffer, void>,
   rest: AsyncGenerator<Buffer, void>,
 ): AsyncGenerator<Buffer, void> {
-  try {
-    if (first.done !== true) yield first.value;
-    yield* rest;
-  } finally {
-    await rest.return();
-  }
+  if (first.done !== true) yield first.value;
+  yield* rest;
 }

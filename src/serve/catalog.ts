@@ -49,8 +49,8 @@ async function buildCatalog(store: BlobStore): Promise<Catalog> {
   images.sort((a, b) => rank(a.reference) - rank(b.reference));
   const repositories = new Map<string, Tags>();
   const main = new Set<string>();
-  // Full names first: no shorter form of another image may take a tag from them.
-  for (const form of [fullName, shortName, officialName]) {
+  // Full names first: no shorter form of another image may take a tag from them. One with a port is found by `?ns=`.
+  for (const form of [formatRepository, shortName, officialName]) {
     for (const { reference, descriptor } of images) {
       const name = form(reference);
       if (name === undefined) continue;

@@ -119,7 +119,7 @@ export function createRouter(store: BlobStore, options: RouterOptions = {}): Rou
     if (known === undefined && tags === undefined && !isServed(paths, storeRepository(name))) {
       return unknownName(name);
     }
-    const all = known?.tags ?? [...(tags?.keys() ?? [])];
+    const all = [...(known?.tags ?? tags?.keys() ?? [])];
     const answer = page(`/v2/${name}/tags/list`, all.sort(), query, (some) => ({ name, tags: some }));
     return { ...answer, headers: { ...answer.headers, ...warningHeader(known?.stale) } };
   }

@@ -89,6 +89,8 @@ function answerFor({ code }: OciError): [status: number, code: RegistryErrorCode
     case 'DENIED':
     case 'CREDENTIALS':
       return [403, 'DENIED'];
+    case 'INVALID_REFERENCE':
+      return [400, 'NAME_INVALID'];
     case 'RATE_LIMITED':
       return [429, 'TOOMANYREQUESTS'];
     case 'DISK_FULL':

@@ -219,8 +219,8 @@ describe('tags', () => {
 });
 
 describe('a mirror that fails gives way to the registry, and that is told once', () => {
-  async function pullsAll(expected: RegExp, conf = mirrored([mirror.address])): Promise<void> {
-    const client = clientOf(conf);
+  async function pullsAll(expected: RegExp, transport?: ClientOptions['transport']): Promise<void> {
+    const client = clientOf(mirrored([mirror.address]), transport === undefined ? {} : { transport });
     const store = await client.store();
     await pull(client, name());
     for (const [known, raw] of place.blobs) {
@@ -270,6 +270,16 @@ describe('a mirror that fails gives way to the registry, and that is told once',
     });
     await pull(client, name());
     expect(warnings()).toEqual([expect.stringMatching(/timed out.*: going on without this mirror$/)]);
+  });
+
+  it('says nothing any more in the middle', async () => {
+    mirror.intercept = (request, response) => {
+      if (request.url?.includes(digestOf(layer)) !== true) return false;
+      response.writeHead(200, { 'content-length': layer.length });
+      response.write(layer.subarray(0, 1 << 20));
+      return true;
+    };
+    await pullsAll(/timed out.*: going on without this mirror$/, { timeoutMs: 1000, retry: { retries: 0 } });
   });
 
   it('breaks off in the middle: the registry is asked for the rest', async () => {

@@ -9,6 +9,7 @@ import { openStore } from '../../src/blobstore/store.ts';
 import { type Client, type ClientOptions, createClient } from '../../src/client/client.ts';
 import { pull } from '../../src/client/pull.ts';
 import { pullThrough } from '../../src/client/pull-through.ts';
+import { OciError } from '../../src/errors.ts';
 import type { Descriptor } from '../../src/manifest/descriptor.ts';
 import { OCI_LAYER } from '../../src/manifest/media-types.ts';
 import type { ProgressEvent } from '../../src/place/progress.ts';
@@ -142,7 +143,7 @@ it('many who want one blob at once share one download, and each gets it while it
   const readers = started.map(({ body }) => (body as ReadableStream<Uint8Array>).getReader());
   // Bytes come before the other half has left the registry.
   const firsts = await Promise.all(readers.map((reader) => reader.read()));
-  const [ranged] = await Promise.all([fetch(url, { headers: { range: 'bytes=1000000-1999999' } })]);
+  const ranged = await fetch(url, { headers: { range: 'bytes=1000000-1999999' } });
   expect(Buffer.from(await ranged.arrayBuffer()).equals(layer.subarray(1_000_000, 2_000_000))).toBe(true);
   half.resolve();
   for (const [i, reader] of readers.entries()) {
@@ -302,6 +303,31 @@ describe('whose it is', () => {
     const other = await fetch(`${server.url}/v2/a/c/manifests/1?ns=ghcr.io`);
     expect(other.status).toBe(404);
     expect(origin.requests).toEqual([]);
+  });
+
+  it('Docker Hub has short names, and several of its own', async () => {
+    const { client } = await proxy();
+    const wanted: string[] = [];
+    const recording: Client = {
+      ...client,
+      async repository({ registry, repository }) {
+        wanted.push(`${registry}/${repository}`);
+        throw new OciError('IMAGE_NOT_FOUND', 'nothing is there');
+      },
+    };
+    for (const registry of ['docker.io', 'https://registry-1.docker.io', 'index.docker.io']) {
+      const upstream = await pullThrough(recording, registry);
+      for (const name of [
+        'alpine',
+        'library/alpine',
+        'docker.io/library/alpine',
+        'registry-1.docker.io/a/b',
+      ]) {
+        await expect(upstream.manifest(name, '1', { document: true })).rejects.toThrow('nothing is there');
+      }
+      expect(await upstream.manifest('ghcr.io/a/b', '1', { document: true })).toBeUndefined();
+    }
+    expect(new Set(wanted)).toEqual(new Set(['docker.io/library/alpine', 'docker.io/a/b']));
   });
 
   it('containerd may name the registry', async () => {

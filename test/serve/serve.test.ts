@@ -90,6 +90,9 @@ describe('manifests', () => {
     ['a/b', '1', other],
     ['c', '1', other],
     ['d/e', other.digest, other],
+    // containerd tells a mirror which registry it means.
+    ['library/alpine', '3.20?ns=ghcr.io', other],
+    ['c', '1?ns=localhost:5000', other],
   ])('of %s:%s are those of the image with that name', async (name, reference, image: Descriptor) => {
     const response = await get(`/v2/${name}/manifests/${reference}`);
     expect(response.headers.get('docker-content-digest')).toBe(image.digest);
