@@ -17,6 +17,7 @@ import { blobPath, partialPath, type StorePaths } from './paths.ts';
 import { reachable } from './reachable.ts';
 import { listRefs, refsBefore, removeRefsBefore } from './refs.ts';
 import { forgetGone } from './served.ts';
+import { sweepTrees } from './trees.ts';
 import { type Amount, add, nothing } from './usage.ts';
 
 /** Blobs looked at between two turns of the event loop. */
@@ -48,6 +49,8 @@ export interface Swept {
   /** Partial downloads and uploads. */
   partials: Amount;
   layerRecords: Amount;
+  /** Root file systems that no image and no container needs. */
+  trees: Amount;
   /** Sum of the bytes that went. */
   freed: number;
 }
@@ -67,6 +70,7 @@ export async function sweepStore(paths: StorePaths, options: SweepOptions = {}):
     young: nothing(),
     partials: nothing(),
     layerRecords: nothing(),
+    trees: nothing(),
     freed: 0,
   };
   const { digests, strangers } = listBlobs(paths);
@@ -89,8 +93,10 @@ export async function sweepStore(paths: StorePaths, options: SweepOptions = {}):
     const { size, went } = sweepFile(path, lock, start - age, dryRun);
     if (went && size !== undefined && !/\.lock(-journal)?$/.test(path)) add(result.partials, size);
   }
+  result.trees = await sweepTrees(paths, { used, before: start - partialAge, dryRun });
   if (!dryRun) await forgetGone(paths);
-  result.freed = result.blobs.bytes + result.partials.bytes + result.layerRecords.bytes;
+  const { blobs, partials, layerRecords, trees } = result;
+  result.freed = blobs.bytes + partials.bytes + layerRecords.bytes + trees.bytes;
   return result;
 }
 

@@ -4,6 +4,7 @@ import { listBlobs, names, sizeOf } from './blob-files.ts';
 import { blobPath, type StorePaths } from './paths.ts';
 import { reachable } from './reachable.ts';
 import { listRefs } from './refs.ts';
+import { usageOfTrees } from './trees.ts';
 
 /** Files and their bytes. */
 export interface Amount {
@@ -21,6 +22,8 @@ export interface StoreUsage {
   /** Partial downloads. */
   ingest: Amount;
   layerRecords: Amount;
+  /** Root file systems of containers. */
+  trees: Amount;
 }
 
 export function storeUsage(paths: StorePaths): StoreUsage {
@@ -41,6 +44,7 @@ export function storeUsage(paths: StorePaths): StoreUsage {
     unreferenced,
     ingest: folder(paths.ingest, (name) => !name.endsWith('.lock')),
     layerRecords: folder(paths.layers, (name) => name.endsWith('.json')),
+    trees: usageOfTrees(paths),
   };
 }
 

@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
 import { Flags } from '@oclif/core';
 import type { Swept } from '../blobstore/gc.ts';
+import { storePaths } from '../blobstore/paths.ts';
 import { OciCommand, type Session } from '../cli/command.ts';
 import { durationFlag } from '../cli/duration-flag.ts';
+import { enterHolder } from '../cli/enter-holder.ts';
 import { gc } from '../client/gc.ts';
 import { formatBytes, formatCount, printable } from '../ui/format.ts';
 import { formatTable } from '../ui/table.ts';
@@ -32,6 +35,9 @@ export default class Gc extends OciCommand<typeof Gc> {
   };
 
   protected async execute({ flags, client, answer, width }: Session<typeof Gc>): Promise<void> {
+    // Root file systems of a normal user's containers have owners of the user's namespace.
+    const { trees } = storePaths((await client.store()).dir);
+    if (existsSync(trees) && (await enterHolder({ store: flags.store, start: true }))) return;
     const swept = await gc(client, {
       olderThan: flags['older-than'],
       keep: flags.keep,
@@ -45,7 +51,7 @@ export default class Gc extends OciCommand<typeof Gc> {
 }
 
 function lines(swept: Swept, width: number): string[] {
-  const { dryRun, names, blobs, young, partials, layerRecords, freed } = swept;
+  const { dryRun, names, blobs, young, partials, layerRecords, trees, freed } = swept;
   const row = (what: string, count: number, bytes: number): string[] => [
     what,
     formatCount(count),
@@ -59,6 +65,7 @@ function lines(swept: Swept, width: number): string[] {
         row('unused blobs', blobs.count, blobs.bytes),
         row('partial downloads', partials.count, partials.bytes),
         row('layer records', layerRecords.count, layerRecords.bytes),
+        row('root file systems', trees.count, trees.bytes),
         row('unused but young, left', young.count, young.bytes),
       ],
       { width },

@@ -29,14 +29,9 @@ export function treeName(diffIds: readonly Digest[]): string {
   return top === undefined ? 'empty' : hexOf(top);
 }
 
-/** Its name where a user namespace has one id only: every file is that id's then, which makes it another tree. */
+/** Its name where a user namespace has one id only: every file is that id's then. blobstore/trees.ts knows the ending. */
 export function oneIdTree(tree: string): string {
   return `${tree}${ONE_ID}`;
-}
-
-/** The tree's name without what `oneIdTree` adds. */
-export function plainTree(tree: string): string {
-  return tree.endsWith(ONE_ID) ? tree.slice(0, -ONE_ID.length) : tree;
 }
 
 /** A tree's path. */
