@@ -5,6 +5,7 @@ import {
   AT_EMPTY_PATH,
   AT_FDCWD,
   EEXIST,
+  EINVAL,
   ENOENT,
   O_CLOEXEC,
   O_CREAT,
@@ -79,24 +80,39 @@ export function openHow(
   return call('openat2', folder, path, how, how.length);
 }
 
-/** Opens a path of the container; directories that are missing are made, and the last part as `kind` says. */
+/** As many links as the kernel follows. */
+const MAX_LINKS = 40;
+
+/**
+ * Opens a path of the container; directories that are missing are made, and the last part as `kind` says. Links to what
+ * is not there yet are gone after, for many an image has one at /etc/resolv.conf.
+ */
 export function ensureInside(
   context: Context,
   path: string,
   kind: 'directory' | 'file',
   lookup: Lookup,
+  linksLeft = MAX_LINKS,
 ): number {
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
   let folder = openInside(context, '/');
   for (const [index, part] of parts.entries()) {
-    const soFar = `/${parts.slice(0, index + 1).join('/')}`;
-    const last = index === parts.length - 1;
+    const parent = `/${parts.slice(0, index).join('/')}`;
+    const soFar = `${parent}/${part}`;
     let next: number;
     try {
       next = openInside(context, soFar, lookup);
     } catch (error) {
       if (!failedWith(error, ENOENT) || part === '..') throw error;
-      if (last && kind === 'file') createFile(context, folder, part);
+      const target = linkTarget(context, folder, part);
+      if (target !== undefined) {
+        if (linksLeft === 0) throw error;
+        context.call('close', folder);
+        const from = target.startsWith('/') ? target : `${parent}/${target}`;
+        const rest = parts.slice(index + 1).join('/');
+        return ensureInside(context, `${from}/${rest}`, kind, lookup, linksLeft - 1);
+      }
+      if (index === parts.length - 1 && kind === 'file') createFile(context, folder, part);
       else createDirectory(context, folder, part);
       next = openInside(context, soFar, lookup);
     }
@@ -104,6 +120,18 @@ export function ensureInside(
     folder = next;
   }
   return folder;
+}
+
+/** Where a link leads; undefined for anything else, and for nothing. */
+function linkTarget({ call }: Context, folder: number, name: string): string | undefined {
+  const target = bytes(4096);
+  try {
+    const length = call('readlinkat', folder, name, target, target.length);
+    return new TextDecoder().decode(target.subarray(0, length));
+  } catch (error) {
+    if (failedWith(error, ENOENT, EINVAL)) return undefined;
+    throw error;
+  }
 }
 
 function createDirectory({ call }: Context, folder: number, name: string): void {

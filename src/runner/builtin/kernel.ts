@@ -39,6 +39,7 @@ const NUMBERS = {
   mknodat: [259, 33],
   fchownat: [260, 54],
   symlinkat: [266, 36],
+  readlinkat: [267, 78],
   fchmodat: [268, 53],
   ppoll: [271, 73],
   unshare: [272, 97],

@@ -1,10 +1,11 @@
 // Starts containers with the built-in driver for a test: a root file system of busybox, a bundle each, and one process in
 // namespaces of its own (launch-service.ts) as everybody's monitor.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import type { ExitStatus } from '../../../src/runner/driver.ts';
 import { type GenerateInput, generateSpec } from '../../../src/runner/spec/generate.ts';
 import { readHostFacts } from '../../../src/runner/spec/host-facts.ts';
@@ -77,6 +78,8 @@ export interface LauncherOptions {
   wrapper?: string[];
   rootless?: boolean;
   host?: GenerateInput['host'];
+  /** Who starts the service: the folder becomes this user's. */
+  owner?: number;
 }
 
 export async function startLauncher(options: LauncherOptions = {}): Promise<Launcher> {
@@ -84,8 +87,11 @@ export async function startLauncher(options: LauncherOptions = {}): Promise<Laun
   const folder = mkdtempSync(join(tmpdir(), 'builtin-'));
   const rootfs = join(folder, 'rootfs');
   makeRootfs(rootfs);
-  const file = join(import.meta.dirname, 'launch-service.ts');
-  const [program = '', ...args] = [...wrapper, process.execPath, file];
+  const [program, ...args] = [...wrapper, process.execPath, await buildService(folder)];
+  const giveAway = (path: string): void => {
+    if (options.owner !== undefined) spawnSync('chown', ['-R', `${options.owner}:${options.owner}`, path]);
+  };
+  giveAway(folder);
   const service = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const running = new Map<number, (answer: Answer) => void>();
   service.on('message', (answer: Answer) => running.get(answer.id)?.(answer));
@@ -100,6 +106,7 @@ export async function startLauncher(options: LauncherOptions = {}): Promise<Laun
     mkdirSync(bundle);
     writeFileSync(join(bundle, 'in'), run.stdin ?? '');
     for (const name of ['out', 'err']) writeFileSync(join(bundle, name), '');
+    giveAway(bundle);
     const spec = generateSpec(
       inputOf({
         host: options.host ?? readHostFacts(),
@@ -143,6 +150,19 @@ export async function startLauncher(options: LauncherOptions = {}): Promise<Laun
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** As it is shipped: started from its sources, each init would take three times as long. */
+async function buildService(folder: string): Promise<string> {
+  const outdir = join(folder, 'bundle');
+  const common = { bundle: true, platform: 'node', outdir, logLevel: 'warning' } as const;
+  const service = join(import.meta.dirname, 'launch-service.ts');
+  const init = join(import.meta.dirname, '../../../src/runner/builtin/container-init.ts');
+  await Promise.all([
+    build({ ...common, entryPoints: [service], format: 'esm', outExtension: { '.js': '.mjs' } }),
+    build({ ...common, entryPoints: [init], format: 'cjs', outExtension: { '.js': '.cjs' } }),
+  ]);
+  return join(outdir, 'launch-service.mjs');
 }
 
 /** busybox and nothing else. */
