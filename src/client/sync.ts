@@ -1,0 +1,182 @@
+// Sync: keeps repositories the same as others, tag by tag, between registries, the store and OCI layouts. It is `copy` for
+// many images; what is the same already costs two HEAD requests.
+import pLimit from 'p-limit';
+import { type CopyResult, createCopier } from '../copy/copier.ts';
+import { readGraph, type Selection } from '../copy/graph.ts';
+import { isOciError, OciError, throwIfAborted } from '../errors.ts';
+import type { Descriptor } from '../manifest/descriptor.ts';
+import { keepDocuments } from '../place/keep-documents.ts';
+import { hasNameCheck, type ImageSource, type ImageTarget } from '../place/place.ts';
+import type { Digest } from '../reference/digest.ts';
+import { familiarReference, type Reference, withTag } from '../reference/reference.ts';
+import type { Client } from './client.ts';
+import type { SyncEntry } from './sync-file.ts';
+import { openSyncSource, openSyncTarget, type SyncPlace } from './sync-place.ts';
+import { chooseTags, needsList } from './sync-tags.ts';
+import { selectionOf, withReferrers } from './transfer.ts';
+
+/** Tags of one entry at once. */
+const TAGS_AT_ONCE = 4;
+
+export interface SyncOptions {
+  /** Copy nothing, only tell what would be. Default false. */
+  dryRun?: boolean | undefined;
+  /** Blobs in flight. Default 6. */
+  concurrency?: number | undefined;
+}
+
+/** What became of one tag, or of an entry whose tags could not even be listed. */
+export interface SyncResult {
+  /** Of the entry in the file. */
+  line: number;
+  source: string;
+  target: string;
+  status: 'copied' | 'unchanged' | 'would copy' | 'failed';
+  /** What the target's tag stands for now. */
+  digest?: Digest;
+  referrers?: Digest[];
+  /** Bytes fetched, and bytes that were there. */
+  transferred: number;
+  reused: number;
+  error?: unknown;
+}
+
+/**
+ * Syncs the entries, one after the other. A tag that fails is told in its result and stops no other; two syncs at once are
+ * safe. Throws ABORTED only.
+ */
+export async function sync(
+  client: Client,
+  entries: readonly SyncEntry[],
+  options: SyncOptions = {},
+): Promise<SyncResult[]> {
+  const results: SyncResult[] = [];
+  for (const entry of entries) {
+    throwIfAborted(client.signal);
+    try {
+      results.push(...(await syncEntry(client, entry, options)));
+    } catch (error) {
+      if (isOciError(error, 'ABORTED')) throw error;
+      results.push(failed(entry, entry.source.text, entry.target.text, error));
+    }
+  }
+  return results;
+}
+
+async function syncEntry(client: Client, entry: SyncEntry, options: SyncOptions): Promise<SyncResult[]> {
+  const source = await openSyncSource(client, entry.source);
+  try {
+    const target = await openSyncTarget(client, entry.target);
+    const tags = await chooseTags(needsList(entry.tags) ? await source.tags() : [], entry.tags);
+    if (tags.length === 0) {
+      throw new OciError('IMAGE_NOT_FOUND', `${entry.source.text}: no tag is chosen`, {
+        hint: 'see what there is with ocitool tags, and look at tags and semver of the entry',
+      });
+    }
+    const copyTag = await tagCopier(client, entry, { source: source.place, target, options });
+    const limit = pLimit(TAGS_AT_ONCE);
+    const jobs = tags.map((tag) =>
+      limit(async (): Promise<SyncResult> => {
+        const name = source.nameOf(tag);
+        const as = targetName(entry, tag);
+        const told = [nameText(entry.source, name), nameText(entry.target, as)] as const;
+        try {
+          throwIfAborted(client.signal);
+          const result = await copyTag(name, as);
+          return { line: entry.line, source: told[0], target: told[1], ...result };
+        } catch (error) {
+          if (isOciError(error, 'ABORTED')) throw error;
+          return failed(entry, ...told, error);
+        }
+      }),
+    );
+    await Promise.allSettled(jobs);
+    return await Promise.all(jobs);
+  } finally {
+    await source.close();
+  }
+}
+
+type TagResult = Omit<SyncResult, 'line' | 'source' | 'target' | 'error'>;
+
+/** What copies one tag of the entry. */
+async function tagCopier(
+  client: Client,
+  { platforms, referrers }: SyncEntry,
+  { source, target, options }: { source: ImageSource; target: ImageTarget; options: SyncOptions },
+): Promise<(name: Reference, as: Reference) => Promise<TagResult>> {
+  const { signal, onProgress } = client;
+  const copier = createCopier(target, {
+    signal,
+    onProgress,
+    verb: 'copied',
+    concurrency: options.concurrency,
+  });
+  const selection: Selection = await selectionOf(client, { platforms });
+  /** Only then are the documents of an image that did not change looked at. */
+  const needsGraph = referrers || selection.platform !== undefined;
+
+  return async (name, as) => {
+    // Where the document is to be read its size must be right, which a HEAD may lie about (Harbor).
+    const known = await source.resolve(name, { signal, cheap: !needsGraph });
+    const kept = { ...source, ...keepDocuments(source, known, target) };
+    const what = familiarReference(name);
+    const graph = needsGraph
+      ? await readGraph({ source: kept, target, root: known, rootHeld: false, selection, what }, { signal })
+      : undefined;
+    const root = graph?.root ?? known;
+    const isSame = await standsFor(target, as, root, signal);
+    const nothing = { transferred: 0, reused: 0 };
+    if (options.dryRun === true) {
+      return { status: isSame ? 'unchanged' : 'would copy', digest: root.digest, ...nothing };
+    }
+    // A registry has all that its tag leads to; a store may have been given a part of it by pull.
+    const isWhole = isSame && hasNameCheck(target);
+    const copied: CopyResult = isWhole
+      ? { root, manifests: graph?.manifests ?? [], ...nothing }
+      : await copier.copy(needsGraph ? kept : source, name, { ...selection, as });
+    const request = { source, target, copied, name, as };
+    const more = referrers ? await withReferrers(request, { signal, onProgress, verb: 'copied' }) : undefined;
+    const { transferred, reused } = more ?? copied;
+    return {
+      status: isSame && transferred === 0 ? 'unchanged' : 'copied',
+      digest: copied.root.digest,
+      ...(more !== undefined && { referrers: more.referrers }),
+      transferred,
+      reused,
+    };
+  };
+}
+
+/** True when the name stands for the document in the target already. */
+async function standsFor(
+  target: ImageTarget,
+  name: Reference,
+  root: Descriptor,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (hasNameCheck(target)) return await target.names(name, root, { signal });
+  try {
+    return (await target.resolve(name, { signal })).digest === root.digest;
+  } catch (error) {
+    if (isOciError(error, 'IMAGE_NOT_FOUND')) return false;
+    throw error;
+  }
+}
+
+function targetName({ source, target }: SyncEntry, tag: string): Reference {
+  const repository = target.repository ?? source.repository;
+  if (repository === undefined) throw new Error('the file was checked for this');
+  return withTag(repository, target.tag ?? tag);
+}
+
+function nameText(place: SyncPlace, reference: Reference): string {
+  const name = familiarReference(reference);
+  if (place.kind === 'registry') return name;
+  if (place.kind === 'store') return `store:${name}`;
+  return `oci:${place.path}:${place.repository === undefined ? reference.tag : name}`;
+}
+
+function failed({ line }: SyncEntry, source: string, target: string, error: unknown): SyncResult {
+  return { line, source, target, status: 'failed', transferred: 0, reused: 0, error };
+}
