@@ -1,13 +1,20 @@
 // Writes a manifest or index by its digest or under a tag (distribution spec, pushing manifests).
-import { OciError } from '../errors.ts';
+import { isOciError, OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { Ingest } from '../place/place.ts';
 import { createVerifier } from '../place/verify.ts';
 import { algorithmOf, isDigest } from '../reference/digest.ts';
 import { discard } from './body.ts';
-import { header } from './http.ts';
+import { type HttpResponse, header } from './http.ts';
+import { pause } from './retry.ts';
 import type { Session } from './session.ts';
 import { isDone } from './upload-session.ts';
+
+/**
+ * Times a manifest is sent that the registry calls changed on its way. docker-registry does so when another client is just
+ * linking one of the manifest's blobs: it reads the link half written. The bytes were checked before they were sent.
+ */
+const ATTEMPTS = 4;
 
 /**
  * True when the registry noted what the document refers to (`OCI-Subject`, distribution spec 1.1).
@@ -20,15 +27,13 @@ export async function putManifest(
   { name, signal }: { name: string; signal?: AbortSignal | undefined },
 ): Promise<boolean> {
   const what = `${session.registry}/${session.repository}${isDigest(name) ? '@' : ':'}${name}`;
-  const response = await session.request({
-    method: 'PUT',
-    path: `manifests/${name}`,
-    headers: { 'content-type': descriptor.mediaType },
-    body: raw,
-    what,
-    signal,
-  });
-  if (!isDone(response.status)) throw await session.failure(response, { what, kind: 'upload' });
+  let response = await put();
+  for (let attempt = 1; !isDone(response.status); attempt += 1) {
+    const failure = await session.failure(response, { what, kind: 'upload' });
+    if (attempt === ATTEMPTS || !isOciError(failure, 'DIGEST_MISMATCH')) throw failure;
+    await pause(Math.random() * 200 * attempt, signal ?? new AbortController().signal);
+    response = await put();
+  }
   await discard(response);
   const stored = header(response.headers, 'docker-content-digest') ?? '';
   if (
@@ -41,6 +46,11 @@ export async function putManifest(
     });
   }
   return header(response.headers, 'oci-subject') !== undefined;
+
+  function put(): Promise<HttpResponse> {
+    const headers = { 'content-type': descriptor.mediaType };
+    return session.request({ method: 'PUT', path: `manifests/${name}`, headers, body: raw, what, signal });
+  }
 }
 
 /** A document on its way: small, so it is sent whole, verified, when it is committed. */

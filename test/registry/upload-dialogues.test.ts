@@ -268,6 +268,28 @@ describe('manifests', () => {
   });
 });
 
+describe('a manifest that the registry calls changed', () => {
+  const broken = {
+    errors: [{ code: 'DIGEST_INVALID', message: 'provided digest did not match uploaded content' }],
+  };
+  const path = `/v2/team/app/manifests/${described.digest}`;
+  const write = async (): Promise<void> => {
+    const ingest = (await repository().ingest(described))!;
+    await ingest.write(Buffer.from(manifest));
+    await ingest.commit();
+  };
+
+  it('because another client was linking one of its blobs (docker-registry 2): sent again', async () => {
+    nock(host).put(path).times(2).reply(400, broken);
+    nock(host).put(path, manifest).reply(201);
+    await write();
+  });
+  it('every time: DIGEST_MISMATCH', async () => {
+    nock(host).put(path).times(4).reply(400, broken);
+    await expect(write()).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+  });
+});
+
 describe('a manifest that refers to another (distribution spec 1.1)', () => {
   const subject = { mediaType: described.mediaType, digest: described.digest, size: described.size };
   const raw = JSON.stringify({
