@@ -21,12 +21,13 @@ const NAMESPACES = [
   '--mount-proc',
 ];
 
-/** Subordinate ids for one command: in its mount namespace only, /etc/subuid and /etc/subgid are ours. */
+/** A user with subordinate ids for one command: only in its mount namespace are the files of /etc ours. */
 const WITH_SUBIDS = `set -e
-file=$(mktemp)
-echo ${USER}:300000:65536 >"$file"
-for name in subuid subgid; do mount --bind "$file" /etc/$name; done
-rm "$file"
+folder=$(mktemp -d)
+echo tester:x:${USER}:${USER}::/:/bin/sh >"$folder/passwd"
+echo tester:300000:65536 | tee "$folder/subuid" >"$folder/subgid"
+for name in passwd subuid subgid; do mount --bind "$folder/$name" "/etc/$name"; done
+rm -r "$folder"
 exec "$@"`;
 
 const RANGE = ['unshare', '--mount', 'sh', '-c', WITH_SUBIDS, 'sh', ...AS_USER, '--map-auto', ...NAMESPACES];
@@ -54,7 +55,7 @@ describe.each(CASES)('a container of a normal user with %s', (_, wrapper, host) 
         wrapper,
         rootless: true,
         host: ownFacts(host),
-        owner: ownerIn(wrapper),
+        owner: USER,
       });
     });
     afterAll(() => launcher.close());
