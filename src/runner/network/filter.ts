@@ -53,7 +53,10 @@ table ip ocitool {
 }`;
 }
 
-/** The table of a way out, on the host. Loading it again replaces it in one step. */
+/**
+ * The table of a way out, on the host: nobody outside, no other network and not the host begins a connection to it, and
+ * it begins none to the host. Loading it again replaces it in one step.
+ */
 export function hostRules(uplink: string): string {
   const table = hostTable(uplink);
   return `
@@ -62,7 +65,6 @@ delete table inet ${table}
 table inet ${table} {
   chain forward {
     type filter hook forward priority -10; policy accept;
-    iifname "${uplink}" oifname "${UPLINK_PREFIX}*" drop
     oifname "${uplink}" ct state established,related accept
     oifname "${uplink}" drop
   }

@@ -81,6 +81,7 @@ function handleOf(accepted: Socket): BoundSocket {
   const handle = inner._handle;
   if (handle === null) throw new Error('an accepted connection without a handle');
   inner._handle = null;
+  accepted.destroy(); // else the server would count it for ever
   return handle;
 }
 

@@ -7,7 +7,7 @@ import { isIPv6 } from 'node:net';
 const IDLE = 60_000;
 
 /** Senders remembered at once; a new one takes the place of whoever has been silent longest. */
-const MOST_SENDERS = 1024;
+export const MOST_SENDERS = 1024;
 
 interface Session {
   socket: Socket;
