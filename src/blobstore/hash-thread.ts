@@ -16,6 +16,8 @@ export interface BlobCheck {
   update(chunk: Uint8Array): void;
   /** After it was written. */
   written(): void;
+  /** All bytes before `position` were written, some of them ahead; a check on the caller's thread has no such thing. */
+  join?(position: number): void;
   /** Throws SIZE_MISMATCH or DIGEST_MISMATCH unless exactly the promised bytes are there. */
   end(): Promise<void>;
   /** When it does not come to an end. */
@@ -125,6 +127,10 @@ export function createHashThread(): HashThread {
           checkRoom(descriptor, seen);
         },
         written,
+        join(position) {
+          seen = position;
+          written();
+        },
         async end() {
           checkEnd(descriptor, seen);
           tell({ type: 'advance', id, to: seen });

@@ -16,7 +16,6 @@ import {
   readSync,
   renameSync,
   rmSync,
-  writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -25,6 +24,7 @@ import type { Descriptor } from '../manifest/descriptor.ts';
 import type { Ingest } from '../place/place.ts';
 import { type BlobCheck, checkHere, type HashThread, isWorthAThread } from './hash-thread.ts';
 import { acquireLock, type BlobLock } from './lock.ts';
+import { createGapMark, type GapMark, heldBy, writeAll } from './partial-file.ts';
 import { blobPath, partialPath, type StorePaths } from './paths.ts';
 
 /** Bytes hashed at a time when an earlier attempt is taken up; about 3 ms of work between two turns of the event loop. */
@@ -55,21 +55,14 @@ export async function openIngest(
       isWorthAThread(descriptor) ? thread.check(descriptor, partial, held) : checkHere(descriptor);
     check = start(heldBy(fd, descriptor));
     await takeUp(fd, check, signal);
-    return createIngest(fd, lock, check, start, partial, blobPath(paths, descriptor.digest));
+    const mark = createGapMark(fd, descriptor);
+    return createIngest(fd, lock, check, start, mark, partial, blobPath(paths, descriptor.digest));
   } catch (error) {
     check?.drop();
     if (fd !== undefined) closeSync(fd);
     lock.release();
     throw fileError(error, partial);
   }
-}
-
-/** Bytes an earlier attempt left; dropped when they are too many. */
-function heldBy(fd: number, descriptor: Descriptor): number {
-  const { size } = fstatSync(fd);
-  if (size <= descriptor.size) return size;
-  ftruncateSync(fd, 0);
-  return 0;
 }
 
 /** Hashes the bytes an earlier attempt left, so that they are verified like all others, unless a thread does. */
@@ -90,11 +83,14 @@ function createIngest(
   lock: BlobLock,
   first: BlobCheck,
   start: (held: number) => BlobCheck,
+  mark: GapMark,
   partial: string,
   blob: string,
 ): Ingest {
   let check = first;
   let offset = first.seen;
+  /** Bytes that are in the file without a gap; what was refused by a full disk is not. */
+  let reached = offset;
   let open = true;
 
   /** Closes the file once; false when that was done before, so that a late `abort` is harmless. */
@@ -112,26 +108,39 @@ function createIngest(
     lock.release();
   }
 
+  function ahead(chunk: Uint8Array, position: number): void {
+    try {
+      mark.set(reached);
+      writeAll(fd, chunk, position);
+    } catch (error) {
+      throw fileError(error, partial);
+    }
+  }
+
+  function join(position: number): void {
+    check.join?.(position);
+    reached = position;
+    mark.held(reached);
+  }
+
   return {
     file: partial,
     get offset() {
       return offset;
     },
     write(chunk) {
-      let position = check.seen;
+      const position = check.seen;
       check.update(chunk);
       try {
-        // A disk that fills up takes part of a chunk before it refuses the rest.
-        for (let done = 0; done < chunk.length; ) {
-          const length = writeSync(fd, chunk, done, chunk.length - done, position);
-          done += length;
-          position += length;
-        }
+        writeAll(fd, chunk, position);
+        reached = check.seen;
+        mark.held(reached);
       } catch (error) {
         throw fileError(error, partial);
       }
       check.written();
     },
+    ...(first.join !== undefined && { ahead, join }),
     async commit() {
       try {
         await check.end();
@@ -140,6 +149,7 @@ function createIngest(
         throw fileError(error, partial);
       }
       try {
+        mark.remove();
         fchmodSync(fd, 0o444);
         // Young from now on, however old the bytes are: see keep.ts.
         const now = new Date();
@@ -153,13 +163,17 @@ function createIngest(
       if (close()) lock.remove();
     },
     async suspend() {
+      // What came ahead of a gap cannot be told from the gap later.
+      if (open) mark.cut(reached);
       if (close()) lock.release();
     },
     async restart() {
       check.drop();
+      mark.cut(0);
       ftruncateSync(fd, 0);
       check = start(0);
       offset = 0;
+      reached = 0;
     },
     async abort() {
       drop();

@@ -88,6 +88,7 @@ export async function openStore(dir: string, options: OpenStoreOptions = {}): Pr
 
   /** The ingest, telling the keeper. */
   function watched(ingest: Ingest, { digest }: Descriptor): Ingest {
+    const { ahead, join } = ingest;
     return {
       file: ingest.file,
       get offset() {
@@ -97,6 +98,8 @@ export async function openStore(dir: string, options: OpenStoreOptions = {}): Pr
         keeper.beat();
         return ingest.write(chunk);
       },
+      ...(ahead && { ahead }),
+      ...(join && { join }),
       async commit() {
         await ingest.commit();
         keeper.written(digest);

@@ -118,7 +118,7 @@ function announce(
   blob: Watched,
   locate: () => Promise<BlobLocation>,
 ): Ingest {
-  const { file } = inner;
+  const { file, ahead, join } = inner;
   let held = inner.offset;
   const begin = (): void => {
     if (file !== undefined) blob.begin(file, descriptor.size, held);
@@ -139,6 +139,15 @@ function announce(
       if (pending === undefined) blob.advance(held);
       else return pending.then(() => blob.advance(held));
     },
+    // Readers hear of bytes without a gap only.
+    ...(ahead && { ahead }),
+    ...(join && {
+      join(position: number) {
+        join(position);
+        held = position;
+        blob.advance(held);
+      },
+    }),
     async commit() {
       try {
         await inner.commit();

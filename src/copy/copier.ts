@@ -3,11 +3,12 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import { abortError, throwIfAborted } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import { hasNameCheck, type ImageSource, type ImageTarget } from '../place/place.ts';
+import { hasNameCheck, type ImageSource, type ImageTarget, isSplit } from '../place/place.ts';
 import { writeSmall } from '../place/write-small.ts';
 import type { Digest } from '../reference/digest.ts';
 import { formatReference, type Reference, withDigest } from '../reference/reference.ts';
 import { type BlobOptions, type BlobOutcome, copyBlob } from './copy-blob.ts';
+import { createFlowGroup, type FlowGroup } from './flow-group.ts';
 import { type GraphDocument, readGraph, type Selection } from './graph.ts';
 
 /** Blobs in flight at once from one registry. */
@@ -41,7 +42,7 @@ export interface CopyOptions extends Selection {
 }
 
 /** Options of a copier. */
-export interface CopierOptions extends BlobOptions {
+export interface CopierOptions extends Omit<BlobOptions, 'flows'> {
   /** Blobs in flight per registry. Default 6. */
   concurrency?: number | undefined;
 }
@@ -49,6 +50,7 @@ export interface CopierOptions extends BlobOptions {
 /** A copier into `target`. */
 export function createCopier(target: ImageTarget, options: CopierOptions = {}): Copier {
   const limits = new Map<string, LimitFunction>();
+  const groups = new Map<string, FlowGroup>();
   const inFlight = new Map<Digest, Promise<BlobOutcome>>();
 
   function limitFor(registry: string): LimitFunction {
@@ -58,6 +60,14 @@ export function createCopier(target: ImageTarget, options: CopierOptions = {}): 
       limits.set(registry, limit);
     }
     return limit;
+  }
+
+  /** Blobs that come from one host share its connections. */
+  function flowsFrom(source: ImageSource): FlowGroup | undefined {
+    if (!isSplit(source)) return undefined;
+    const group = groups.get(source.registry) ?? createFlowGroup(source.connections);
+    groups.set(source.registry, group);
+    return group;
   }
 
   /** One blob, once, however many images of this copier want it at the same time. */
@@ -75,7 +85,8 @@ export function createCopier(target: ImageTarget, options: CopierOptions = {}): 
       );
       if (arrived) return { transferred: 0, reused: descriptor.size };
     }
-    const job = limit(() => copyBlob(source, target, descriptor, { ...options, signal }));
+    const flows = flowsFrom(source);
+    const job = limit(() => copyBlob(source, target, descriptor, { ...options, signal, flows }));
     inFlight.set(descriptor.digest, job);
     try {
       return await job;

@@ -9,6 +9,8 @@ import {
   isRemote,
 } from '../place/place.ts';
 import type { LongOptions, TransferVerb } from '../place/progress.ts';
+import type { FlowGroup } from './flow-group.ts';
+import { readSplit, takesParts, WORTH_SPLITTING } from './split-read.ts';
 
 /** What happened to one blob. Bytes. */
 export interface BlobOutcome {
@@ -22,6 +24,8 @@ export interface BlobOutcome {
 export interface BlobOptions extends LongOptions {
   /** What `done` events say. */
   verb?: TransferVerb | undefined;
+  /** Decides how many connections a large blob is read through. Default: one. */
+  flows?: FlowGroup | undefined;
 }
 
 /**
@@ -84,32 +88,37 @@ async function fill(
   source: ImageSource,
   ingest: Ingest,
   descriptor: Descriptor,
-  { signal, onProgress }: LongOptions,
+  { signal, onProgress, flows }: BlobOptions,
 ): Promise<number> {
+  const { digest, size } = descriptor;
   let held = ingest.offset;
-  if (held === descriptor.size && held > 0) return 0;
+  if (held === size && held > 0) return 0;
+  if (flows !== undefined && size - held >= WORTH_SPLITTING && takesParts(ingest)) {
+    const onHeld = (bytes: number): void => onProgress?.({ type: 'advanced', digest, bytes });
+    await readSplit(source, ingest, descriptor, { group: flows, signal, onHeld });
+    return size - held;
+  }
   const stream = await source.fetch(descriptor, { offset: held, signal });
   const first = held;
+  flows?.running(1);
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
+      flows?.received(chunk.length);
       const pending = ingest.write(chunk);
       if (pending !== undefined) await pending;
       held += chunk.length;
-      onProgress?.({ type: 'advanced', digest: descriptor.digest, bytes: held });
+      onProgress?.({ type: 'advanced', digest, bytes: held });
     }
   } finally {
+    flows?.running(-1);
     stream.destroy();
   }
   throwIfAborted(signal);
-  if (held < descriptor.size) {
+  if (held < size) {
     // Bytes so far may be good: kept for the next attempt, unlike a wrong digest.
-    throw new OciError(
-      'NETWORK',
-      `${descriptor.digest}: the source ended after ${held} of ${descriptor.size} bytes`,
-      {
-        hint: 'run the same command again: it goes on from where it stopped',
-      },
-    );
+    throw new OciError('NETWORK', `${digest}: the source ended after ${held} of ${size} bytes`, {
+      hint: 'run the same command again: it goes on from where it stopped',
+    });
   }
   return held - first;
 }

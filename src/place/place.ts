@@ -10,6 +10,13 @@ import type { Reference } from '../reference/reference.ts';
 export interface FetchOptions {
   /** First byte wanted; the answer starts exactly there. Default 0. */
   offset?: number;
+  /**
+   * The byte after the last one wanted, for `SplitSource`s: no more comes. Default: the blob's end. Throws UNSUPPORTED
+   * when the place has no part that ends there to give.
+   */
+  end?: number | undefined;
+  /** Hears that something went wrong before it is tried again; `status` is what a registry answered. */
+  onSetback?: ((status: number | undefined) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -39,6 +46,13 @@ export interface Ingest {
   readonly file?: string | undefined;
   /** Appends. Throws SIZE_MISMATCH as soon as more than the descriptor's size arrives. */
   write(chunk: Uint8Array): void | Promise<void>;
+  /**
+   * For places that take bytes out of order: writes at `position`, beyond the bytes there are without a gap. Lost when
+   * the ingest is suspended.
+   */
+  ahead?(chunk: Uint8Array, position: number): void;
+  /** All bytes before `position` are there now, those written ahead included; `write` goes on from it. */
+  join?(position: number): void;
   /** Verifies size and digest, then makes the blob visible. Throws SIZE_MISMATCH or DIGEST_MISMATCH and drops the bytes. */
   commit(): Promise<void>;
   /** Stops, keeping the bytes for a later attempt. */
@@ -52,6 +66,14 @@ export interface Ingest {
    * waits a while and resolves to true when another `ingest` may go on from what arrived.
    */
   recover?(error: unknown): Promise<boolean>;
+}
+
+/** A place that gives any part of a blob (`FetchOptions.end`), and several at once. */
+export interface SplitSource {
+  /** The host, or what else its connections share. */
+  readonly registry: string;
+  /** Parts it is read in at once, at most. */
+  readonly connections: number;
 }
 
 /** Options of `ingest`. */
@@ -139,6 +161,11 @@ export interface Alternatives {
 
 export function hasNameCheck(place: object): place is NameCheck {
   return 'names' in place;
+}
+
+/** True for a place that is worth reading in several parts. */
+export function isSplit(place: object): place is SplitSource {
+  return 'connections' in place && Number(place.connections) > 1;
 }
 
 export function hasLocalBlobs(place: object): place is LocalBlobs {

@@ -20,6 +20,8 @@ export interface Dispatchers {
 
 /** Artifact Registry sends 21 KB of headers; Node's default limit is 16 KB. */
 const MAX_HEADER_BYTES = 65_536;
+/** To one host. */
+export const DEFAULT_CONNECTIONS = 6;
 const CONNECT_TIMEOUT_MS = 15_000;
 const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'];
 
@@ -37,7 +39,7 @@ export function createDispatchers(options: TransportOptions, timeoutMs: number):
   };
   const agentOptions: Agent.Options = {
     allowH2: false,
-    connections: options.connectionsPerHost ?? 6,
+    connections: options.connectionsPerHost ?? DEFAULT_CONNECTIONS,
     maxHeaderSize: MAX_HEADER_BYTES,
   };
   const direct = new Agent({ ...agentOptions, connect: lazyConnector(connect, tls) });
@@ -45,7 +47,7 @@ export function createDispatchers(options: TransportOptions, timeoutMs: number):
   // would hold every connection the uploads need.
   const writing = new Agent({
     ...agentOptions,
-    connections: 2 * (agentOptions.connections ?? 6),
+    connections: 2 * (options.connectionsPerHost ?? DEFAULT_CONNECTIONS),
     connect: lazyConnector(connect, tls),
   });
   const wantsProxy = PROXY_VARIABLES.some((name) => process.env[name]);

@@ -115,6 +115,7 @@ function at(endpoint: Endpoint, inner: Transport): Transport {
 
   return {
     retry: inner.retry,
+    connections: inner.connections,
     onProgress: inner.onProgress,
     origin,
     request: async (request) => inner.request(directed(request, await origin())),

@@ -20,26 +20,34 @@ import type { Session } from './session.ts';
 export async function fetchContent(
   session: Session,
   descriptor: Descriptor,
-  { offset = 0, signal }: FetchOptions = {},
+  { offset = 0, end, signal, onSetback }: FetchOptions = {},
 ): Promise<Readable> {
   if (offset > 0 && offset === descriptor.size) return Readable.from([]);
-  const open = (at: number, stop: AbortSignal | undefined): Promise<OpenedBody> =>
-    openAt(session, descriptor, at, stop);
+  const open = (first: number, stop: AbortSignal | undefined): Promise<OpenedBody> =>
+    openPart(session, descriptor, { first, end }, { signal: stop, onSetback });
   return resumingBody(await open(offset, signal), {
     transport: session.transport,
     descriptor,
     offset,
+    end,
     what: nameOf(session, descriptor),
     open,
     signal,
+    onSetback,
   });
 }
 
-async function openAt(
+/** Bytes wanted: all from `first` on, or those before `end` and nothing else. */
+interface Part {
+  first: number;
+  end: number | undefined;
+}
+
+async function openPart(
   session: Session,
   descriptor: Descriptor,
-  offset: number,
-  signal: AbortSignal | undefined,
+  part: Part,
+  { signal, onSetback }: Pick<FetchOptions, 'signal' | 'onSetback'>,
 ): Promise<OpenedBody> {
   const kind = isDocument(descriptor.mediaType) ? 'manifest' : 'blob';
   const what = nameOf(session, descriptor);
@@ -50,62 +58,52 @@ async function openAt(
       headers: kind === 'manifest' ? { ...headers, accept: MANIFEST_ACCEPT } : headers,
       what,
       signal,
+      onSetback,
     });
+  let whole = false;
   for (let attempt = 1; ; attempt += 1) {
-    const response = await ask(rangeFrom(offset));
+    const response = await ask(whole ? {} : rangeOf(part));
     if (response.status === 404 && (descriptor.urls?.length ?? 0) > 0) {
       await discard(response);
-      return await openForeign(session, descriptor, offset, signal);
+      return await openForeign(session, descriptor, part, signal);
     }
-    const opened = accept(response, descriptor, offset);
-    if (opened !== undefined) return opened;
-    if (offset > 0 && (response.status === 206 || response.status === 416)) {
+    const opened = accept(response, descriptor, part);
+    if (opened !== undefined) return whole ? longEnough(opened, descriptor, what) : opened;
+    if (part.end !== undefined && [200, 206, 416].includes(response.status)) {
+      response.body.destroy();
+      throw new OciError('UNSUPPORTED', `${what}: ${response.url.host} does not give parts of blobs`);
+    }
+    if (part.first > 0 && !whole && (response.status === 206 || response.status === 416)) {
       // Bytes of another range, or none: refused, and asked for from the start, past what is held already.
       response.body.destroy();
-      return await openWhole(session, descriptor, offset, await ask({}));
+      whole = true;
+      continue;
     }
     const refusal = await passingRefusal(session, response, what, signal);
     if (refusal === undefined) throw await session.failure(response, { what, kind });
     if (attempt > session.transport.retry.retries) throw refusal;
-    await waitToRetry(session.transport, {
-      what,
-      failure: refusal,
-      attempt,
-      digest: descriptor.digest,
-      signal,
-    });
+    onSetback?.(response.status);
+    const { digest } = descriptor;
+    await waitToRetry(session.transport, { what, failure: refusal, attempt, digest, signal });
   }
 }
 
-/** The whole blob in answer to a range, to be read past what is held. */
-async function openWhole(
-  session: Session,
-  descriptor: Descriptor,
-  offset: number,
-  whole: HttpResponse,
-): Promise<OpenedBody> {
-  const what = nameOf(session, descriptor);
-  const kind = isDocument(descriptor.mediaType) ? 'manifest' : 'blob';
-  if (whole.status !== 200) throw await session.failure(whole, { what, kind });
-  const size = parseContentLength(header(whole.headers, 'content-length'));
-  if (size !== undefined && size <= offset) {
-    whole.body.destroy();
-    throw new OciError(
-      'SIZE_MISMATCH',
-      `${what}: the registry has only ${size} of ${descriptor.size} bytes`,
-      {
-        hint: 'the registry holds a damaged copy; report it to whoever runs it',
-      },
-    );
-  }
-  return { response: whole, skip: offset };
+/** Throws SIZE_MISMATCH when the whole blob that is to be read past what is held does not reach there. */
+function longEnough(opened: OpenedBody, { size }: Descriptor, what: string): OpenedBody {
+  const { response, skip } = opened;
+  const length = parseContentLength(header(response.headers, 'content-length'));
+  if (length === undefined || length > skip) return opened;
+  response.body.destroy();
+  throw new OciError('SIZE_MISMATCH', `${what}: the registry has only ${length} of ${size} bytes`, {
+    hint: 'the registry holds a damaged copy; report it to whoever runs it',
+  });
 }
 
 /** Foreign layers stay where their owner put them; no credential goes there (CVE-2020-15157). */
 async function openForeign(
   session: Session,
   descriptor: Descriptor,
-  offset: number,
+  part: Part,
   signal: AbortSignal | undefined,
 ): Promise<OpenedBody> {
   const what = nameOf(session, descriptor);
@@ -114,9 +112,9 @@ async function openForeign(
   for (const url of descriptor.urls ?? []) {
     try {
       if (!URL.canParse(url)) throw new OciError('BLOB_NOT_FOUND', `${what}: ${url}: not an address`);
-      const request = { method: 'GET', url, headers: rangeFrom(offset), what, signal, onBehalfOf } as const;
+      const request = { method: 'GET', url, headers: rangeOf(part), what, signal, onBehalfOf } as const;
       const response = await session.transport.request(request);
-      const opened = accept(response, descriptor, offset);
+      const opened = accept(response, descriptor, part);
       if (opened !== undefined) return opened;
       throw await session.failure(response, { what, kind: 'blob' });
     } catch (error) {
@@ -128,16 +126,21 @@ async function openForeign(
 }
 
 /** No range from zero: some servers refuse it. */
-function rangeFrom(offset: number): Record<string, string> {
-  return offset > 0 ? { range: `bytes=${offset}-` } : {};
+function rangeOf({ first, end }: Part): Record<string, string> {
+  if (end !== undefined) return { range: `bytes=${first}-${end - 1}` };
+  return first > 0 ? { range: `bytes=${first}-` } : {};
 }
 
-/** The answer's body when it holds the bytes from `offset` on; undefined when it does not. */
-function accept(response: HttpResponse, descriptor: Descriptor, offset: number): OpenedBody | undefined {
-  if (response.status === 200) return { response, skip: offset };
+/** The answer's body when it holds the bytes wanted; undefined when it does not. */
+function accept(
+  response: HttpResponse,
+  descriptor: Descriptor,
+  { first, end }: Part,
+): OpenedBody | undefined {
+  if (response.status === 200 && end === undefined) return { response, skip: first };
   if (response.status !== 206) return undefined;
   const range = parseContentRange(header(response.headers, 'content-range'));
-  const fits = range?.first === offset && (range.complete ?? descriptor.size) === descriptor.size;
+  const fits = range?.first === first && (range.complete ?? descriptor.size) === descriptor.size;
   return fits ? { response, skip: 0 } : undefined;
 }
 

@@ -12,6 +12,8 @@ export interface HttpRequest {
   /** What is wanted, for messages: `docker.io/library/alpine:3.20`. */
   what: string;
   signal?: AbortSignal | undefined;
+  /** Hears that it is tried again, before the wait; `status` is what was answered, undefined when nothing was. */
+  onSetback?: ((status: number | undefined) => void) | undefined;
   /** Adds credentials; asked for the request's own origin only. */
   authorizer?: Authorizer | undefined;
   /** The registry that told us to make this request: names must not lead into networks it is not on itself. */

@@ -125,6 +125,8 @@ export function throughMirrors(
 
   return {
     ...origin,
+    // Each part of a blob might come from another mirror: blobs are read in one piece.
+    connections: 1,
     async resolve(reference, options) {
       for (const mirror of mirrors) {
         const { repository } = mirror;

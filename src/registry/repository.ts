@@ -3,7 +3,14 @@ import { Readable } from 'node:stream';
 import { OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { subjectOf } from '../manifest/referrer.ts';
-import type { ImageSource, ImageTarget, NameCheck, ReferrerTarget, Referring } from '../place/place.ts';
+import type {
+  ImageSource,
+  ImageTarget,
+  NameCheck,
+  ReferrerTarget,
+  Referring,
+  SplitSource,
+} from '../place/place.ts';
 import { readSmall } from '../place/read-document.ts';
 import type { Digest } from '../reference/digest.ts';
 import {
@@ -29,7 +36,13 @@ import { createUploader } from './upload.ts';
 export type RepositoryName = NamedRepository;
 
 /** A repository; tokens are kept as long as this is. */
-export interface Repository extends ImageTarget, NameCheck, Referring, ReferrerTarget, RepositoryName {
+export interface Repository
+  extends ImageTarget,
+    NameCheck,
+    Referring,
+    ReferrerTarget,
+    SplitSource,
+    RepositoryName {
   /**
    * The tags in the registry's order, asked for page by page as they are read.
    * Throws IMAGE_NOT_FOUND, UNAUTHORIZED, DENIED, REGISTRY_ERROR.
@@ -83,6 +96,7 @@ export function openRepository(
   const self: Repository = {
     registry,
     repository,
+    connections: transport.connections,
     async resolve(reference, options) {
       const { descriptor, raw } = await resolveManifest(session, reference, { ...options, suggest });
       if (raw !== undefined) keep(descriptor.digest, raw);

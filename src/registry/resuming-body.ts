@@ -1,6 +1,6 @@
 // A body that goes on by itself where a connection broke off, and never gives more than one byte too many.
 import { Readable } from 'node:stream';
-import { abortError, isOciError, OciError } from '../errors.ts';
+import { abortError, isOciError, OciError, throwIfAborted } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { HttpResponse } from './http.ts';
 import { networkError } from './network-error.ts';
@@ -18,11 +18,15 @@ export interface ResumingBodyOptions {
   descriptor: Descriptor;
   /** First byte wanted. */
   offset: number;
+  /** The byte after the last one wanted: it ends there, whatever the server has. Default: the blob's end. */
+  end?: number | undefined;
   /** For messages. */
   what: string;
   /** Asks the registry for the bytes from an offset on: at its own address, so that a signed URL is a fresh one. */
   open(offset: number, signal: AbortSignal): Promise<OpenedBody>;
   signal?: AbortSignal | undefined;
+  /** Hears that a connection broke, before the next is made. */
+  onSetback?: ((status: number | undefined) => void) | undefined;
 }
 
 /** Bytes that count as progress: whoever gets this far starts counting attempts anew. */
@@ -31,12 +35,15 @@ const PROGRESS_BYTES = 1 << 20;
 const BUFFER_BYTES = 512 * 1024;
 
 /**
- * The bytes of the descriptor from `offset` on, the first answer being open already. Ends at the descriptor's size, or
- * one byte later when the server has more, for the reader to see. Fails with NETWORK or TIMEOUT when it breaks off too often,
+ * The bytes of the descriptor from `offset` on, the first answer being open already. Ends at `end`, or at the
+ * descriptor's size, or one byte later when the server has more, for the reader to see. Fails with NETWORK or TIMEOUT when it breaks off too often,
  * ABORTED, or what `open` throws.
  */
 export function resumingBody(first: OpenedBody, options: ResumingBodyOptions): Readable {
   const { transport, descriptor, what } = options;
+  const size = options.end ?? descriptor.size;
+  /** A byte too many is for the reader to see, of the whole blob. */
+  const most = options.end ?? size + 1;
   const stopped = new AbortController();
   const signal =
     options.signal === undefined ? stopped.signal : AbortSignal.any([options.signal, stopped.signal]);
@@ -74,9 +81,9 @@ export function resumingBody(first: OpenedBody, options: ResumingBodyOptions): R
           chunk = chunk.subarray(cut);
         }
         held += chunk.length;
-        const surplus = held - descriptor.size;
+        const surplus = held - size;
         if (surplus > 0) {
-          stream.push(Buffer.from(chunk.subarray(0, chunk.length - surplus + 1)));
+          stream.push(Buffer.from(chunk.subarray(0, chunk.length - (held - most))));
           finish();
           current.destroy();
         } else if (!stream.push(Buffer.from(chunk))) {
@@ -85,7 +92,7 @@ export function resumingBody(first: OpenedBody, options: ResumingBodyOptions): R
       },
       end() {
         over(
-          new OciError('NETWORK', `${what}: ${host}: ended after ${held} of ${descriptor.size} bytes`, {
+          new OciError('NETWORK', `${what}: ${host}: ended after ${held} of ${size} bytes`, {
             hint: 'run the same command again: it goes on from where it stopped',
           }),
         );
@@ -102,7 +109,7 @@ export function resumingBody(first: OpenedBody, options: ResumingBodyOptions): R
   /** The current body is over, one way or the other. */
   function over(failure: OciError): void {
     if (done) return;
-    if (held === descriptor.size) {
+    if (held === size) {
       finish();
     } else if (signal.aborted || isOciError(failure, 'ABORTED')) {
       stream.destroy(signal.aborted ? abortError(signal) : failure);
@@ -115,6 +122,8 @@ export function resumingBody(first: OpenedBody, options: ResumingBodyOptions): R
     attempt = held - attemptedAt >= PROGRESS_BYTES ? 1 : attempt + 1;
     attemptedAt = held;
     if (attempt > transport.retry.retries) throw failure;
+    options.onSetback?.(undefined);
+    throwIfAborted(signal);
     await waitToRetry(transport, { what, failure, attempt, digest: descriptor.digest, signal });
     const opened = await options.open(held, signal);
     if (done) opened.response.body.destroy();

@@ -16,6 +16,7 @@ export interface SessionRequest {
   /** `docker.io/library/alpine:3.20`, for messages. */
   what: string;
   signal?: AbortSignal | undefined;
+  onSetback?: HttpRequest['onSetback'];
 }
 
 /** A repository's requests, authorized for the session's scopes. */

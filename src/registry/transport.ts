@@ -5,7 +5,7 @@ import type { OnProgress } from '../place/progress.ts';
 import { apiHost, isLoopbackRegistry } from '../reference/registry-host.ts';
 import { addressKind } from './address.ts';
 import { discard } from './body.ts';
-import { createDispatchers, registryKinds } from './dispatchers.ts';
+import { createDispatchers, DEFAULT_CONNECTIONS, registryKinds } from './dispatchers.ts';
 import { follow, isOneShot, plainHttpAllowed } from './follow.ts';
 import { type HttpRequest, type HttpResponse, header, headerValues, type ResponseHeaders } from './http.ts';
 import { isNoTlsServer, isUnreachable, networkError } from './network-error.ts';
@@ -51,6 +51,8 @@ export interface TransportOptions {
 /** Connections to any number of registries; no state outside it. */
 export interface Transport {
   readonly retry: RetryPolicy;
+  /** To one host. */
+  readonly connections: number;
   readonly onProgress: OnProgress;
   /**
    * Where a registry's API is, such as `https://registry-1.docker.io`. A loopback registry is asked once whether it
@@ -143,6 +145,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
         hopeless.add(outcome);
         throw outcome;
       }
+      request.onSetback?.(isOciError(outcome) ? undefined : outcome.status);
       let retryAfterMs: number | undefined;
       if (!isOciError(outcome)) {
         retryAfterMs = parseRetryAfter(header(outcome.headers, 'retry-after'));
@@ -188,6 +191,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
 
   return {
     retry,
+    connections: options.connectionsPerHost ?? DEFAULT_CONNECTIONS,
     onProgress,
     async origin(registry, { signal } = {}) {
       const host = apiHost(registry);

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { blobPath, partialPath, storePaths } from '../../src/blobstore/paths.ts';
 import { openStore } from '../../src/blobstore/store.ts';
 import { isOciError } from '../../src/errors.ts';
@@ -232,4 +232,78 @@ it('leaves no file open, however an ingest ends', async () => {
     await ingest.abort();
   }
   expect(openFiles()).toBe(before);
+});
+
+describe('bytes that come out of order', () => {
+  const size = 33 * 1024 * 1024 + 5;
+  const large = Buffer.alloc(size);
+  for (let at = 0; at + 4 < size; at += 997) large.writeUInt32LE(at, at);
+  const wanted: Descriptor = { mediaType: 'x/y', digest: digestOf(large), size };
+
+  it('are the blob when the gaps are filled', async () => {
+    const store = await openStore(scratch());
+    const ingest = (await store.ingest(wanted))!;
+    ingest.ahead!(large.subarray(20_000_000), 20_000_000);
+    await ingest.write(large.subarray(0, 5_000_000));
+    ingest.ahead!(large.subarray(5_000_000, 12_000_000), 5_000_000);
+    ingest.join!(12_000_000);
+    await ingest.write(large.subarray(12_000_000, 20_000_000));
+    ingest.join!(size);
+    await ingest.commit();
+    const { path } = await store.locate(wanted);
+    expect(readFileSync(path).equals(large)).toBe(true);
+  });
+
+  it('count up to the first gap when they are taken up again', async () => {
+    const store = await openStore(scratch());
+    const ingest = (await store.ingest(wanted))!;
+    await ingest.write(large.subarray(0, 1_000_000));
+    ingest.ahead!(large.subarray(20_000_000), 20_000_000);
+    await ingest.suspend();
+    const again = (await store.ingest(wanted))!;
+    expect(again.offset).toBe(1_000_000);
+    await again.write(large.subarray(1_000_000));
+    await again.commit();
+  });
+
+  it('count up to the first gap after a kill, in another process, too', async () => {
+    const dir = scratch();
+    const script = `
+      const { openStore } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/blobstore/store.ts'))});
+      const large = Buffer.alloc(${size});
+      for (let at = 0; at + 4 < ${size}; at += 997) large.writeUInt32LE(at, at);
+      const ingest = await (await openStore(${JSON.stringify(dir)})).ingest(${JSON.stringify(wanted)});
+      await ingest.write(large.subarray(0, 1_000_000));
+      ingest.ahead(large.subarray(20_000_000), 20_000_000);
+      await ingest.write(large.subarray(1_000_000, 9_000_000));
+      process.kill(process.pid, 'SIGKILL');`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    const store = await openStore(dir);
+    const again = (await store.ingest(wanted))!;
+    expect(again.offset).toBe(9_000_000);
+    await again.write(large.subarray(9_000_000));
+    await again.commit();
+    const { path } = await store.locate(wanted);
+    expect(readFileSync(path).equals(large)).toBe(true);
+  });
+
+  it('are dropped when what is behind the end of the file is no mark', async () => {
+    const dir = scratch();
+    const store = await openStore(dir);
+    const ingest = (await store.ingest(wanted))!;
+    await ingest.write(large.subarray(0, 1_000_000));
+    await ingest.suspend();
+    truncateSync(partialPath(storePaths(dir), wanted.digest), size + 8192);
+    const again = (await store.ingest(wanted))!;
+    expect(again.offset).toBe(0);
+    await again.abort();
+  });
+
+  it('are not taken of a blob that is hashed as it is written', async () => {
+    const store = await openStore(scratch());
+    const ingest = (await store.ingest(descriptor))!;
+    expect(ingest.ahead).toBeUndefined();
+    await ingest.abort();
+  });
 });

@@ -9,7 +9,7 @@ import { memoryFolder } from '../support/memory-folder.ts';
 const RUNS = Number(process.env.OCITOOL_FAULT_RUNS ?? 2000);
 const FIRST = Number(process.env.OCITOOL_FAULT_SEED ?? 1);
 /** At once: a run whose server is silent only waits. */
-const AT_ONCE = 24;
+const AT_ONCE = 48;
 const FAILURES_SHOWN = 5;
 
 let dir: string;

@@ -95,7 +95,7 @@ function passingFault(random: Random, kind: Kind): Fault {
   };
   const any: (() => Fault)[] = [status, status, () => ({ type: 'reset' })];
   // A silent server costs its client's whole patience: rarer than the others.
-  if (random() < 0.1) return random() < 0.5 ? { type: 'stall' } : { type: 'stall', at };
+  if (random() < 0.04) return random() < 0.5 ? { type: 'stall' } : { type: 'stall', at };
   if (kind === 'head') any.push(() => lyingHead(random));
   if (kind === 'manifest' || kind === 'blob') {
     any.push(

@@ -28,7 +28,7 @@ const TOKEN_SHARE = 0.3;
 /** Waits are short here; the timeout is far above what a busy machine needs for an answer from loopback. */
 const TRANSPORT = {
   plainHttp: true,
-  timeoutMs: 400,
+  timeoutMs: 2000,
   retry: { retries: 5, baseMs: 1, capMs: 3, retryAfterCapMs: 4 },
 };
 

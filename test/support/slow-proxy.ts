@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as pause } from 'node:timers/promises';
+import { type Line, openLine } from './line.ts';
 
 export interface SlowProxy {
   /** `127.0.0.1:40123` */
@@ -16,14 +16,11 @@ export interface SlowProxy {
   close(): Promise<void>;
 }
 
-/** Bytes of one write, so that little is on its way when a client dies. */
-const PORTION = 16 * 1024;
-
-/** Passes requests on to `target` (`127.0.0.1:5000`); all bodies together get `bytesPerSecond`. */
-export async function startSlowProxy(target: string, bytesPerSecond: number): Promise<SlowProxy> {
+/** Passes requests on to `target` (`127.0.0.1:5000`) over the line; a number is the speed of all bodies together. */
+export async function startSlowProxy(target: string, line: number | Line): Promise<SlowProxy> {
   const sent = new Map<string, number>();
   const url = new URL(`http://${target}`);
-  let free = 0;
+  const { portion, request: arrive, send } = openLine(typeof line === 'number' ? { total: line } : line);
   let resumed = 0;
   let total = 0;
   let waiting: { total: number; resolve: () => void }[] = [];
@@ -35,14 +32,8 @@ export async function startSlowProxy(target: string, bytesPerSecond: number): Pr
     waiting = waiting.filter((waiter) => total < waiter.total);
   }
 
-  /** Waits until the line is free for `bytes` more. */
-  async function turn(bytes: number): Promise<void> {
-    const now = performance.now();
-    free = Math.max(free, now) + (bytes / bytesPerSecond) * 1000;
-    if (free - now > 1) await pause(free - now);
-  }
-
-  const server = createServer((incoming, outgoing) => {
+  const server = createServer(async (incoming, outgoing) => {
+    await arrive(incoming.socket);
     const digest = /\/blobs\/(sha256:[0-9a-f]{64})$/.exec(incoming.url ?? '')?.[1];
     if (digest !== undefined && incoming.headers.range !== undefined) resumed++;
     const upstream = request({
@@ -66,12 +57,12 @@ export async function startSlowProxy(target: string, bytesPerSecond: number): Pr
       outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
       const pass = async () => {
         for await (const chunk of answer as AsyncIterable<Buffer>) {
-          for (let at = 0; at < chunk.length; at += PORTION) {
-            const portion = chunk.subarray(at, at + PORTION);
-            await turn(portion.length);
+          for (let at = 0; at < chunk.length; at += portion) {
+            const bytes = chunk.subarray(at, at + portion);
+            await send(incoming.socket, bytes.length);
             if (outgoing.destroyed) return;
-            if (!outgoing.write(portion)) await once(outgoing, 'drain', { signal: gone.signal });
-            if (digest !== undefined) count(digest, portion.length);
+            if (!outgoing.write(bytes)) await once(outgoing, 'drain', { signal: gone.signal });
+            if (digest !== undefined) count(digest, bytes.length);
           }
         }
         outgoing.end();
