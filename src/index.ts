@@ -9,7 +9,7 @@ export { type PulledFiles, type PullFilesOptions, pullFiles } from './client/art
 export { type AttachedArtifact, type AttachOptions, attach } from './client/attach.ts';
 export type { AttachedStatement, ImageAttestation } from './client/attestations.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
-export { copyImage } from './client/copy-image.ts';
+export { type CopyImageOptions, copyImage } from './client/copy-image.ts';
 export { type CopiedFiles, type CpOptions, cp } from './client/cp.ts';
 export { type DiffOptions, diff, type ImageDiff } from './client/diff.ts';
 export { digest, manifest, type RawDocument, rawConfig } from './client/documents.ts';
@@ -41,10 +41,15 @@ export { push } from './client/push.ts';
 export { type ImageReferrers, type ReferrersListOptions, referrers } from './client/referrers.ts';
 export { remove } from './client/remove.ts';
 export { save } from './client/save.ts';
+export type { SignerOptions } from './client/signers.ts';
+export { type SyncOptions, type SyncResult, sync } from './client/sync.ts';
+export { parseSyncFile, readSyncFile, type SyncEntry } from './client/sync-file.ts';
 export { type TaggedImage, tag, untag } from './client/tag.ts';
 export { type TagsOptions, tags } from './client/tags.ts';
 export type { CopiedImage, PlatformOptions, TransferOptions } from './client/transfer.ts';
 export { type UnpackedImage, type UnpackOptions, unpack } from './client/unpack.ts';
+export { type Rule, verifyingClient } from './client/verified-repository.ts';
+export { type VerifiedImage, type VerifyOptions, verify, verifyRule } from './client/verify.ts';
 export { type WhyAnswer, type WhyStep, why } from './client/why.ts';
 export {
   type Copier,
@@ -95,3 +100,4 @@ export type { Tree, TreeNode } from './rootfs/tree.ts';
 export { unpack as unpackLayers } from './rootfs/unpack.ts';
 export { type ServeOptions, type StoreServer, serveStore } from './serve/serve.ts';
 export type { Upstream } from './serve/upstream.ts';
+export type { RefusedSignature, Signer, ValidSignature } from './verify/signature.ts';

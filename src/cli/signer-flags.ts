@@ -1,7 +1,7 @@
 // Whose signature is wanted: the flags of `verify`, and of what copies with --verify.
 import { Flags } from '@oclif/core';
 import type { Client, RepositoryUse } from '../client/client.ts';
-import { namedText } from '../client/policy.ts';
+import { namedText } from '../client/text-file.ts';
 import type { Rule } from '../client/verified-repository.ts';
 import type { VerifyOptions } from '../client/verify.ts';
 import { parseAnnotations } from './annotations.ts';

@@ -5,7 +5,7 @@ import { openSource } from './open-source.ts';
 import { type CopiedImage, type TransferOptions, transfer } from './transfer.ts';
 import type { Rule } from './verified-repository.ts';
 
-export interface CopyOptions extends TransferOptions {
+export interface CopyImageOptions extends TransferOptions {
   /** What the image has to be signed as; checked before any of it is copied. `verifyRule` makes one. */
   verify?: Rule | undefined;
 }
@@ -20,7 +20,7 @@ export async function copyImage(
   client: Client,
   source: string,
   destination: string,
-  { verify, ...options }: CopyOptions = {},
+  { verify, ...options }: CopyImageOptions = {},
 ): Promise<CopiedImage> {
   const reading = verify === undefined ? client : await verified(client, source, verify);
   const opened = await openDestination(client, destination);

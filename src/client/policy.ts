@@ -1,8 +1,8 @@
 // From policy.json on this machine to what an image has to fulfil.
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { fileError, OciError } from '../errors.ts';
+import { OciError } from '../errors.ts';
 import { familiarReference, type Reference } from '../reference/reference.ts';
 import type { Demand } from '../verify/judge.ts';
 import { type PemSource, type Policy, parsePolicy, type SigstoreSigned } from '../verify/policy-file.ts';
@@ -10,7 +10,7 @@ import { requirementsFor } from '../verify/policy-scope.ts';
 import { parsePublicKey } from '../verify/public-key.ts';
 import { fitsSignedIdentity } from '../verify/signed-identity.ts';
 import { type Trust, trustRootOf } from '../verify/trust.ts';
-import type { NamedText } from './signers.ts';
+import { readText } from './text-file.ts';
 import type { Rule } from './verified-repository.ts';
 
 /** The file podman and skopeo read; undefined when there is none. */
@@ -101,17 +101,4 @@ function askedFor({ registry, repository, tag, digest }: Reference): Reference {
 function pemOf(source: PemSource, member: string): { pem: string; name: string } {
   if ('path' in source) return { pem: readText(source.path), name: source.path };
   return { pem: source.pem, name: `${member} of the policy` };
-}
-
-/** A small file of settings. Throws PERMISSION, IO. */
-export function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw fileError(error, file);
-  }
-}
-
-export function namedText(file: string): NamedText {
-  return { name: file, text: readText(file) };
 }

@@ -3,12 +3,7 @@ import { OciError } from '../errors.ts';
 import type { Demand } from '../verify/judge.ts';
 import { parsePublicKey } from '../verify/public-key.ts';
 import { type IdentityRule, parseTrustedRoot } from '../verify/trust.ts';
-
-/** A file's content, and its name for messages. */
-export interface NamedText {
-  name: string;
-  text: string;
-}
+import type { NamedText } from './text-file.ts';
 
 /** Who has to have signed: one of the keys, or the identity. */
 export interface SignerOptions {
