@@ -17,7 +17,7 @@ import type { Repository } from '../../src/registry/repository.ts';
 import { serveStore } from '../../src/serve/serve.ts';
 import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
 import { addImage, addIndex, memoryPlace, nameImage } from '../support/image-builder.ts';
-import { type CosignKey, cosignKey, putBundle, putTagSignatures } from '../support/signed-image.ts';
+import { putBundle, putTagSignatures } from '../support/signed-image.ts';
 import {
   ecKeys,
   IDENTITY,
