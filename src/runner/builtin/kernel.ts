@@ -155,9 +155,9 @@ function loadFfi(): Ffi {
   const { emitWarning } = process;
   process.emitWarning = () => {};
   try {
-    return process.getBuiltinModule('node:ffi');
-  } catch (error) {
-    throw new Error('this Node lacks node:ffi', { cause: error });
+    const ffi: Ffi | undefined = process.getBuiltinModule('node:ffi');
+    if (ffi === undefined) throw new Error('this Node has no node:ffi; it takes Node 26.1 or later');
+    return ffi;
   } finally {
     process.emitWarning = emitWarning;
   }
