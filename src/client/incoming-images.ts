@@ -12,6 +12,8 @@ import { createRecent } from './recent.ts';
 export interface Incoming {
   /** A document that was read; not in the store yet. */
   add(descriptor: Descriptor, raw: Buffer): void;
+  /** A document of the store that was given out. */
+  note(raw: Buffer): void;
   /** One that waits here. */
   document(digest: Digest): { descriptor: Descriptor; raw: Buffer } | undefined;
   /** A blob that a document named. */
@@ -53,6 +55,15 @@ export function createIncoming(store: BlobStore): Incoming {
     waiting.delete(digest);
   }
 
+  function note(raw: Buffer): StoredDocument | undefined {
+    const document = parseStoredDocument(raw.toString('utf8'));
+    if (document?.kind === 'index') for (const { digest } of document.manifests) parts.set(digest, true);
+    else if (document !== undefined) {
+      for (const blob of [document.config, ...document.layers]) blobs.set(blob.digest, blob);
+    }
+    return document;
+  }
+
   /** A manifest with all its blobs, an index with one of its images: what the store may hold. */
   async function isWhole({ document }: Waiting): Promise<boolean> {
     const has = (part: Descriptor): Promise<boolean> => store.has(part);
@@ -92,10 +103,8 @@ export function createIncoming(store: BlobStore): Incoming {
 
   return {
     add(descriptor, raw) {
-      const document = parseStoredDocument(raw.toString('utf8'));
+      const document = note(raw);
       if (document === undefined || waiting.has(descriptor.digest)) return;
-      if (document.kind === 'index') for (const { digest } of document.manifests) parts.set(digest, true);
-      else for (const blob of [document.config, ...document.layers]) blobs.set(blob.digest, blob);
       waiting.set(descriptor.digest, { descriptor, raw, document });
       bytes += raw.length;
       for (const oldest of waiting.keys()) {
@@ -103,6 +112,7 @@ export function createIncoming(store: BlobStore): Incoming {
         drop(oldest);
       }
     },
+    note: (raw) => void note(raw),
     document: (digest) => waiting.get(digest),
     blob: (digest) => blobs.get(digest),
     isPart: (digest) => parts.get(digest) === true,

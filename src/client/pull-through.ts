@@ -1,7 +1,6 @@
 // The registry behind `serve --proxy`: tags are asked about with a HEAD, which counts against no pull limit; documents and
 // blobs are fetched once, whoever and however many ask for them.
 import pLimit from 'p-limit';
-import type { BlobStore } from '../blobstore/store.ts';
 import { isOciError, OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { readSmall } from '../place/read-document.ts';
@@ -24,6 +23,8 @@ import { createBlobFlights } from './blob-flights.ts';
 import type { Client } from './client.ts';
 import { createIncoming } from './incoming-images.ts';
 import { createRecent, onceAtATime } from './recent.ts';
+import { stored, storedTags } from './stored-names.ts';
+import { uncheckedRepository } from './verified-repository.ts';
 
 export interface PullThroughOptions {
   /** Ask without credentials, so that nobody pulls with ours. Default false. */
@@ -126,8 +127,10 @@ export async function pullThrough(
     name: RepositoryName,
     digest: Digest,
   ): Promise<{ descriptor: Descriptor; raw: Buffer }> {
-    return fetching(digest, async () => {
-      const repository = await open(name);
+    return fetching(`${formatRepository(name)}@${digest}`, async () => {
+      const opened = await open(name);
+      // A policy was asked about the index; its parts have no signature of their own.
+      const repository = incoming.isPart(digest) ? uncheckedRepository(opened) : opened;
       const descriptor = await repository.resolve(withDigest(name, digest), { signal });
       const raw = await readSmall(repository, descriptor, { signal });
       incoming.add(descriptor, raw);
@@ -142,7 +145,10 @@ export async function pullThrough(
     document: boolean,
   ): Promise<Omit<UpstreamManifest, 'stale'>> {
     const held = await stored(store, withDigest(name, digest));
-    if (held !== undefined) return { descriptor: held, raw: undefined };
+    if (held !== undefined) {
+      if (document) incoming.note(await readSmall(store, held));
+      return { descriptor: held, raw: undefined };
+    }
     const kept = incoming.document(digest);
     if (kept !== undefined) return kept;
     if (!document) {
@@ -175,8 +181,10 @@ export async function pullThrough(
         return { ...found, stale };
       }
       const found = await content(name, undefined, reference, document);
-      if (document && !incoming.isPart(reference))
+      // What the store had before may be of another repository.
+      if (found.raw !== undefined && !incoming.isPart(reference)) {
         await incoming.name(withDigest(name, reference), found.descriptor);
+      }
       return { ...found, stale: undefined };
     },
     async describe(text, digest) {
@@ -221,24 +229,6 @@ export async function pullThrough(
 function isDown(error: unknown): boolean {
   const codes = ['NETWORK', 'TIMEOUT', 'TLS', 'RATE_LIMITED', 'REGISTRY_ERROR'] as const;
   return codes.some((code) => isOciError(error, code));
-}
-
-async function stored(store: BlobStore, reference: Reference): Promise<Descriptor | undefined> {
-  try {
-    const descriptor = await store.resolve(reference);
-    return (await store.has(descriptor)) ? descriptor : undefined;
-  } catch (error) {
-    if (isOciError(error, 'IMAGE_NOT_FOUND')) return undefined;
-    throw error;
-  }
-}
-
-/** The tags of a repository that the store has; undefined when it has none. */
-async function storedTags(store: BlobStore, name: RepositoryName): Promise<string[] | undefined> {
-  const prefix = `${formatRepository(name)}:`;
-  const names = (await store.list()).map((entry) => entry.name ?? '');
-  const found = names.filter((text) => text.startsWith(prefix)).map((text) => text.slice(prefix.length));
-  return found.length === 0 ? undefined : found.filter(isTag);
 }
 
 async function listed(repository: Repository, signal: AbortSignal): Promise<string[]> {

@@ -89,16 +89,25 @@ function isLoopback(host: string): boolean {
 /** The registry of --proxy. */
 async function openUpstream(
   client: Client,
-  flags: { proxy?: string | undefined; 'plain-http'?: boolean },
+  flags: { proxy?: string | undefined; 'plain-http'?: boolean; cert?: string | undefined },
   anonymous: boolean,
 ): Promise<Upstream> {
+  if (anonymous && flags.cert !== undefined) {
+    throw new OciError('USAGE', '--cert: anybody who reaches this server would pull with it', {
+      hint: 'add --htpasswd FILE',
+    });
+  }
   const { pullThrough } = await import('../client/pull-through.ts');
   const upstream = await pullThrough(client, flags.proxy ?? '', { anonymous });
   const isPlain = /^http:/i.test(flags.proxy ?? '') && !isLoopbackRegistry(upstream.registry);
-  if (!isPlain || flags['plain-http'] === true) return upstream;
-  throw new OciError('USAGE', `--proxy ${flags.proxy}: plain HTTP`, {
-    hint: 'use --plain-http if that host really has no HTTPS',
-  });
+  if (isPlain && flags['plain-http'] !== true) {
+    throw new OciError('USAGE', `--proxy ${flags.proxy}: plain HTTP`, {
+      hint: 'use --plain-http if that host really has no HTTPS',
+    });
+  }
+  // What is wrong with the configuration, or blocked by it, is told now and not to the first client.
+  await client.repository({ registry: upstream.registry, repository: 'library/any' });
+  return upstream;
 }
 
 /** Loaded only when asked for: bcrypt is a package of its own. */

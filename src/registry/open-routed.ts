@@ -5,7 +5,7 @@ import { createEndpointTransports } from './endpoint-transport.ts';
 import { createMirrorHealth } from './mirror-health.ts';
 import { throughMirrors } from './mirrored-repository.ts';
 import { openRepository, type Repository, type RepositoryName } from './repository.ts';
-import { createRoutes, type RegistriesOptions } from './route.ts';
+import { createRoutes, type Endpoint, type RegistriesOptions, type Route } from './route.ts';
 import type { Transport, TransportOptions } from './transport.ts';
 
 /** What is needed to open repositories. */
@@ -20,7 +20,7 @@ export interface RoutedOptions {
 
 /** How one repository is opened. */
 export interface OpenOptions {
-  /** Without credentials, even where there are some. Default false. */
+  /** Without credentials, even where there are some; a client certificate of the client's own options stays. Default false. */
   anonymous?: boolean | undefined;
   /** Looks for tags that come close when one is not there. Default true. */
   suggest?: boolean | undefined;
@@ -32,13 +32,22 @@ export interface RoutedRegistries {
   close(): Promise<void>;
 }
 
+/** Headers and certificates may say who we are as well. */
+function withoutUs(route: Route, anonymous: boolean): Route {
+  if (!anonymous) return route;
+  function strip<T extends Endpoint>(endpoint: T): T {
+    return { ...endpoint, headers: {}, tls: { ...endpoint.tls, cert: undefined, key: undefined } };
+  }
+  return { origin: strip(route.origin), mirrors: route.mirrors.map(strip) };
+}
+
 export function createRoutedRegistries(options: RoutedOptions): RoutedRegistries {
   const routes = createRoutes(options.registries);
   const transports = createEndpointTransports(options.transportOptions, options.transport);
   const health = createMirrorHealth(options.onProgress);
   return {
     async open(name, access, { anonymous, suggest }) {
-      const { origin, mirrors } = await routes.to(name, access);
+      const { origin, mirrors } = withoutUs(await routes.to(name, access), anonymous === true);
       const credentials = anonymous === true ? undefined : await options.credentials();
       const repository = openRepository(await transports.origin(origin), origin.name, {
         credentials,

@@ -37,12 +37,7 @@ export async function sendArriving(
       if (there === DROPPED || response.destroyed) return;
       const end = Math.min(verified ? file.size : Math.min(Number(there), file.size - 1), offset + size);
       if (at >= end) {
-        const more = Atomics.waitAsync(held, 0, there, 60_000);
-        const woken = await Promise.race([
-          whole,
-          closed,
-          ...(more.async && Number(there) < file.size ? [more.value] : []),
-        ]);
+        const woken = await Promise.race([whole, closed, ...moreBytes(held, there, file.size)]);
         if (woken === 'closed') return;
         verified ||= woken === 'whole';
         continue;
@@ -63,4 +58,14 @@ export async function sendArriving(
     if (clean) returnBuffer(buffer);
     release();
   }
+}
+
+/** A longest wait for bytes, milliseconds: who is told nothing looks again. */
+const LOOK_AGAIN_MS = 60_000;
+
+/** Resolves when `held` is no longer `there`; nothing when all bytes are there and only the verdict is awaited. */
+function moreBytes(held: BigInt64Array<SharedArrayBuffer>, there: bigint, size: number): Promise<unknown>[] {
+  if (Number(there) >= size) return [];
+  const wait = Atomics.waitAsync(held, 0, there, LOOK_AGAIN_MS);
+  return [wait.async ? wait.value : Promise.resolve()];
 }

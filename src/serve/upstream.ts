@@ -1,6 +1,6 @@
 // The registry behind a pull-through server, as the routes see it, and how its refusals are passed on.
 
-import { isOciError, type OciError } from '../errors.ts';
+import { type ErrorCode, isOciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { ArrivingFile } from '../place/arrival.ts';
 import type { BlobLocation } from '../place/place.ts';
@@ -66,10 +66,11 @@ export function warningHeader(stale: string | undefined): Record<string, string>
   return stale === undefined ? {} : { warning: `299 - "${stale.replace(/[\\"]/g, '')}"` };
 }
 
-/** The failure of the other registry as this one's answer. */
+/** The failure of the other registry as this one's answer; what went wrong here is no client's to read. */
 export function passOn(error: unknown, registry: string): unknown {
-  if (!isOciError(error)) return error;
-  const [status, code] = answerFor(error);
+  const answer = isOciError(error) ? ANSWERS[error.code] : undefined;
+  if (!isOciError(error) || answer === undefined) return error;
+  const [status, code] = answer;
   return new Refusal(
     status,
     code,
@@ -78,26 +79,22 @@ export function passOn(error: unknown, registry: string): unknown {
   );
 }
 
-function answerFor({ code }: OciError): [status: number, code: RegistryErrorCode] {
-  switch (code) {
-    case 'IMAGE_NOT_FOUND':
-      return [404, 'MANIFEST_UNKNOWN'];
-    case 'BLOB_NOT_FOUND':
-      return [404, 'BLOB_UNKNOWN'];
-    // It is our credentials that were refused: asking this client for its own would not help.
-    case 'UNAUTHORIZED':
-    case 'DENIED':
-    case 'CREDENTIALS':
-      return [403, 'DENIED'];
-    case 'INVALID_REFERENCE':
-      return [400, 'NAME_INVALID'];
-    case 'RATE_LIMITED':
-      return [429, 'TOOMANYREQUESTS'];
-    case 'DISK_FULL':
-      return [507, 'UNKNOWN'];
-    case 'TIMEOUT':
-      return [504, 'UNKNOWN'];
-    default:
-      return [502, 'UNKNOWN'];
-  }
-}
+const ANSWERS: Partial<Record<ErrorCode, [status: number, code: RegistryErrorCode]>> = {
+  IMAGE_NOT_FOUND: [404, 'MANIFEST_UNKNOWN'],
+  BLOB_NOT_FOUND: [404, 'BLOB_UNKNOWN'],
+  INVALID_REFERENCE: [400, 'NAME_INVALID'],
+  // It is our credentials that were refused: asking this client for its own would not help.
+  UNAUTHORIZED: [403, 'DENIED'],
+  DENIED: [403, 'DENIED'],
+  POLICY_REFUSED: [403, 'DENIED'],
+  SIGNATURE_INVALID: [403, 'DENIED'],
+  RATE_LIMITED: [429, 'TOOMANYREQUESTS'],
+  TIMEOUT: [504, 'UNKNOWN'],
+  NETWORK: [502, 'UNKNOWN'],
+  TLS: [502, 'UNKNOWN'],
+  REGISTRY_ERROR: [502, 'UNKNOWN'],
+  DIGEST_MISMATCH: [502, 'UNKNOWN'],
+  SIZE_MISMATCH: [502, 'UNKNOWN'],
+  MANIFEST_INVALID: [502, 'UNKNOWN'],
+  MANIFEST_TOO_LARGE: [502, 'UNKNOWN'],
+};

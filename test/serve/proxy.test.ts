@@ -180,6 +180,28 @@ it('an image named by its digest keeps that name, one of its platforms needs non
   await expect.poll(() => names(client)).toEqual([`${origin.address}/team/app@${amd64.digest}`]);
 });
 
+it('a platform that comes later is part of the index that is here, and needs no name', async () => {
+  const first = await proxy();
+  await pull(puller(), `${first.address}/team/app:1`);
+  await expect.poll(() => names(first.client)).toHaveLength(1);
+  const { server, client } = await proxy();
+  const { manifests } = (await (await fetch(`${server.url}/v2/team/app/manifests/1`)).json()) as {
+    manifests: Descriptor[];
+  };
+  const arm64 = manifests[1] as Descriptor;
+  const { config, layers } = (await (
+    await fetch(`${server.url}/v2/team/app/manifests/${arm64.digest}`)
+  ).json()) as { config: Descriptor; layers: Descriptor[] };
+  const store = await client.store();
+  expect(await store.has(arm64)).toBe(false);
+  for (const { digest } of [config, ...layers]) {
+    await (await fetch(`${server.url}/v2/team/app/blobs/${digest}`)).arrayBuffer();
+  }
+  await expect.poll(() => store.has(arm64)).toBe(true);
+  expect(await names(client)).toEqual([`${origin.address}/team/app:1`]);
+  expect(await isClean(client)).toBe(true);
+});
+
 it('gc leaves what has a name, and what was fetched within its grace', async () => {
   const { address, client, server } = await proxy();
   await pull(puller(), `${address}/team/app:1`);
@@ -280,6 +302,42 @@ describe('what the registry refuses', () => {
     await expect(response.arrayBuffer()).rejects.toThrow();
     const descriptor = { mediaType: OCI_LAYER, digest: digestOf(layer), size: layer.length };
     expect(await (await client.store()).has(descriptor)).toBe(false);
+  });
+});
+
+describe('a policy', () => {
+  it('refuses here what it refuses elsewhere', async () => {
+    const policy = join(dir, 'policy.json');
+    writeFileSync(policy, '{"default":[{"type":"reject"}]}');
+    const { server } = await proxy({ policy });
+    for (const reference of ['1', index.digest]) {
+      const response = await fetch(`${server.url}/v2/team/app/manifests/${reference}`);
+      expect(response.status).toBe(403);
+    }
+  });
+
+  it('is asked about an index, not about its parts', async () => {
+    const { client } = await proxy();
+    const checking: Client = {
+      ...client,
+      async repository(name, access, use) {
+        const unchecked = await client.repository(name, access, use);
+        const resolve: typeof unchecked.resolve = (reference, options) => {
+          if (reference.digest === undefined || reference.digest === index.digest)
+            return unchecked.resolve(reference, options);
+          throw new OciError('POLICY_REFUSED', 'not signed');
+        };
+        return { ...unchecked, unchecked, resolve };
+      },
+    };
+    const upstream = await pullThrough(checking, origin.address);
+    closers.push(() => upstream.close());
+    const server = await serveStore(await client.store(), { upstream });
+    closers.push(() => server.close());
+    const alone = await fetch(`${server.url}/v2/team/app/manifests/${amd64.digest}`);
+    expect(alone.status).toBe(403);
+    const [pulled] = await pull(puller(), `${new URL(server.url).host}/team/app:1`);
+    expect(pulled?.root.digest).toBe(index.digest);
   });
 });
 
