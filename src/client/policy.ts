@@ -9,7 +9,7 @@ import { type PemSource, type Policy, parsePolicy, type SigstoreSigned } from '.
 import { requirementsFor } from '../verify/policy-scope.ts';
 import { parsePublicKey } from '../verify/public-key.ts';
 import { fitsSignedIdentity } from '../verify/signed-identity.ts';
-import { type Trust, trustRootOf } from '../verify/trust.ts';
+import type { Trust } from '../verify/trust.ts';
 import { readText } from './text-file.ts';
 import type { Rule } from './verified-repository.ts';
 
@@ -81,15 +81,17 @@ async function trustOf({ keys, logs, fulcio }: SigstoreSigned): Promise<Trust> {
   const log = logs.map((source) => pemOf(source, 'rekorPublicKeyData'));
   if (fulcio !== undefined) {
     const authorities = [pemOf(fulcio.authorities, 'caData')];
-    const root = await trustRootOf({ authorities, logs: log });
+    const { trustRootOf } = await import('../verify/trust-root.ts');
+    const root = trustRootOf({ authorities, logs: log });
     const identity = { is: 'exactly', identity: fulcio.subjectEmail, kind: 'email' } as const;
     return { by: 'certificate', root, issuer: fulcio.oidcIssuer, identity };
   }
   const trusted = keys
     .map((source) => pemOf(source, 'keyData'))
     .map(({ pem, name }) => parsePublicKey(pem, name));
-  const root = log.length === 0 ? undefined : await trustRootOf({ authorities: [], logs: log });
-  return { by: 'key', keys: trusted, root };
+  if (log.length === 0) return { by: 'key', keys: trusted };
+  const { trustRootOf } = await import('../verify/trust-root.ts');
+  return { by: 'key', keys: trusted, root: trustRootOf({ authorities: [], logs: log }) };
 }
 
 /** A name with a digest is an image by that digest; a tag beside it says nothing more. */

@@ -2,7 +2,7 @@
 import { OciError } from '../errors.ts';
 import type { Demand } from '../verify/judge.ts';
 import { parsePublicKey } from '../verify/public-key.ts';
-import { type IdentityRule, parseTrustedRoot } from '../verify/trust.ts';
+import type { IdentityRule, TrustRoot } from '../verify/trust.ts';
 import type { NamedText } from './text-file.ts';
 
 /** Who has to have signed: one of the keys, or the identity. */
@@ -34,7 +34,7 @@ export function namesSigner(options: SignerOptions): boolean {
 export async function demandOf(options: SignerOptions): Promise<Demand> {
   const { annotations, publicKeys = [], trustedRoot } = options;
   const identity = identityOf(options);
-  const root = trustedRoot && (await parseTrustedRoot(trustedRoot.text, trustedRoot.name));
+  const root = trustedRoot && (await readRoot(trustedRoot));
   if (publicKeys.length > 0) {
     if (identity !== undefined) throw new OciError('USAGE', 'a key and an identity exclude each other');
     const keys = publicKeys.map(({ text, name }) => parsePublicKey(text, name));
@@ -57,6 +57,11 @@ export async function demandOf(options: SignerOptions): Promise<Demand> {
     });
   }
   return { trust: { by: 'certificate', root, issuer, identity }, annotations };
+}
+
+async function readRoot({ text, name }: NamedText): Promise<TrustRoot> {
+  const { parseTrustedRoot } = await import('../verify/trust-root.ts');
+  return parseTrustedRoot(text, name);
 }
 
 function identityOf(options: SignerOptions): IdentityRule | undefined {

@@ -7,7 +7,8 @@ import { digestOf } from '../../src/reference/digest.ts';
 import { isCertified, nameIn } from '../../src/verify/certificates.ts';
 import { judge } from '../../src/verify/judge.ts';
 import type { Subject } from '../../src/verify/signature.ts';
-import { type Trust, type TrustRoot, trustRootOf } from '../../src/verify/trust.ts';
+import type { Trust, TrustRoot } from '../../src/verify/trust.ts';
+import { trustRootOf } from '../../src/verify/trust-root.ts';
 import { EMAIL, type SignerCertificates, signerCertificates } from '../support/signer-certificates.ts';
 import { ISSUER, type MockSigstore, mockSigstore, payloadFor } from '../support/sigstore.ts';
 
@@ -20,7 +21,7 @@ beforeAll(async () => {
   made = await signerCertificates();
   sigstore = await mockSigstore();
   const authorities = [{ pem: made.root, name: 'ca' }];
-  root = await trustRootOf({ authorities, logs: [{ pem: sigstore.logPem, name: 'log' }] });
+  root = trustRootOf({ authorities, logs: [{ pem: sigstore.logPem, name: 'log' }] });
 });
 
 function certified(leaf: string, intermediates: string[] = [], at = now): boolean {
@@ -97,7 +98,7 @@ describe('signatures by such a certificate', () => {
   it('do not when another log has them', async () => {
     const other = await mockSigstore();
     const authorities = [{ pem: made.root, name: 'ca' }];
-    const elsewhere = await trustRootOf({ authorities, logs: [{ pem: other.logPem, name: 'log' }] });
+    const elsewhere = trustRootOf({ authorities, logs: [{ pem: other.logPem, name: 'log' }] });
     expect(await outcome(made.rootsLeaf, undefined, { root: elsewhere })).toMatch(/promise/);
   });
 });

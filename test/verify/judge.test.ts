@@ -5,7 +5,8 @@ import { digestOf } from '../../src/reference/digest.ts';
 import { type Demand, judge } from '../../src/verify/judge.ts';
 import { parsePublicKey } from '../../src/verify/public-key.ts';
 import type { CosignAnnotations, FoundSignature, Subject } from '../../src/verify/signature.ts';
-import { parseTrustedRoot, type Trust } from '../../src/verify/trust.ts';
+import type { Trust } from '../../src/verify/trust.ts';
+import { parseTrustedRoot } from '../../src/verify/trust-root.ts';
 import {
   ecKeys,
   encodeDsse,
@@ -199,7 +200,7 @@ describe('keyless', () => {
     sigstore = await mockSigstore();
     keyless = {
       by: 'certificate',
-      root: await parseTrustedRoot(sigstore.trustedRoot, 'root'),
+      root: parseTrustedRoot(sigstore.trustedRoot, 'root'),
       issuer: ISSUER,
       identity: { is: 'exactly', identity: IDENTITY },
     };
@@ -266,7 +267,7 @@ describe('keyless', () => {
   });
   it('refuses a certificate that had expired when the signature was logged', async () => {
     const late = await mockSigstore({ issuedAt: new Date(Date.now() - 3_600_000) });
-    const root = await parseTrustedRoot(late.trustedRoot, 'root');
+    const root = parseTrustedRoot(late.trustedRoot, 'root');
     const reason = await reasonOf(tagged(await late.tagged(payload)), as({ root }));
     expect(reason).toMatch(/expired/);
   });
@@ -314,7 +315,7 @@ describe('keyless', () => {
   });
   it('with a key and a trusted root asks for the log entry', async () => {
     const keys = ecKeys();
-    const root = await parseTrustedRoot(sigstore.trustedRoot, 'root');
+    const root = parseTrustedRoot(sigstore.trustedRoot, 'root');
     const annotations = await sigstore.tagged(payload, { keys });
     const { valid } = await judge([tagged(annotations)], subject, byKey(keys, { root }));
     expect(valid).toMatchObject([{ signer: { kind: 'key' }, time: expect.any(String) as unknown }]);
