@@ -43,7 +43,7 @@ export { remove } from './client/remove.ts';
 export { save } from './client/save.ts';
 export type { SignerOptions } from './client/signers.ts';
 export { type SyncOptions, type SyncResult, sync } from './client/sync.ts';
-export { parseSyncFile, readSyncFile, type SyncEntry } from './client/sync-file.ts';
+export type { SyncEntry } from './client/sync-file.ts';
 export { type TaggedImage, tag, untag } from './client/tag.ts';
 export { type TagsOptions, tags } from './client/tags.ts';
 export type { CopiedImage, PlatformOptions, TransferOptions } from './client/transfer.ts';

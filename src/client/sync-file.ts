@@ -1,6 +1,18 @@
-// The file of `sync`: a YAML list of what goes where. What is wrong in it is told with its line and what was expected.
+// The file of `sync`: a YAML list of what goes where. What is wrong in it is told with its line and what was expected. Brings
+// in a YAML parser, so it is loaded only when there is a file to read.
 import { readFileSync, statSync } from 'node:fs';
-import type { Node, Pair, YAMLMap } from 'yaml';
+import semver from 'semver';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml';
 import { fileError, OciError, systemCode } from '../errors.ts';
 import { parsePlatform } from '../manifest/platform.ts';
 import { parseSyncPlace, type SyncPlace } from './sync-place.ts';
@@ -24,8 +36,8 @@ const KEYS = ['source', 'target', 'tags', 'semver', 'limit', 'platforms', 'refer
 type Key = (typeof KEYS)[number];
 
 /** Reads the file. Throws PATH_NOT_FOUND, SETTINGS_INVALID (`FILE:LINE: …`), PERMISSION, IO. */
-export async function readSyncFile(path: string): Promise<SyncEntry[]> {
-  return await parseSyncFile(readText(path), path);
+export function readSyncFile(path: string): SyncEntry[] {
+  return parseSyncFile(readText(path), path);
 }
 
 function readText(path: string): string {
@@ -40,8 +52,7 @@ function readText(path: string): string {
 }
 
 /** The entries in `text`. Throws as `readSyncFile` does. */
-export async function parseSyncFile(text: string, path: string): Promise<SyncEntry[]> {
-  const { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } = await import('yaml');
+export function parseSyncFile(text: string, path: string): SyncEntry[] {
   const lineCounter = new LineCounter();
   // All values are texts in this schema: 3.20 is a tag, not the number 3.2.
   const document = parseDocument(text, { lineCounter, schema: 'failsafe', prettyErrors: false });
@@ -86,7 +97,7 @@ export async function parseSyncFile(text: string, path: string): Promise<SyncEnt
     }
   }
 
-  async function entry(map: YAMLMap): Promise<SyncEntry> {
+  function entry(map: YAMLMap): SyncEntry {
     const line = lineOf(map);
     const values = new Map<Key, unknown>();
     for (const { key, value } of map.items as Pair<Node, Node | null>[]) {
@@ -117,11 +128,11 @@ export async function parseSyncFile(text: string, path: string): Promise<SyncEnt
         `referrers: expected true or false, not ${referrers}`,
       );
     }
-    const semver = text('semver', 'a range such as >=1.2 <3');
-    if (semver !== undefined && (await import('semver')).validRange(semver) === null) {
+    const range = text('semver', 'a range such as >=1.2 <3');
+    if (range !== undefined && semver.validRange(range) === null) {
       throw wrong(
         lineOf(values.get('semver') as Node),
-        `semver: expected a range such as >=1.2 <3, not ${semver}`,
+        `semver: expected a range such as >=1.2 <3, not ${range}`,
       );
     }
     const platforms = values.has('platforms')
@@ -131,7 +142,7 @@ export async function parseSyncFile(text: string, path: string): Promise<SyncEnt
     const tags = values.has('tags')
       ? texts(values.get('tags'), 'tags', 'a tag or glob, or a list of them').map(({ value }) => value)
       : [];
-    const chosen = tags.length > 0 || semver !== undefined;
+    const chosen = tags.length > 0 || range !== undefined;
     if (source.tag !== undefined && (chosen || limit !== undefined)) {
       throw wrong(line, `source names the tag ${source.tag}: expected no tags, semver or limit beside it`);
     }
@@ -154,7 +165,7 @@ export async function parseSyncFile(text: string, path: string): Promise<SyncEnt
       target,
       tags: {
         tags: source.tag === undefined ? tags : [source.tag],
-        semver,
+        semver: range,
         limit: limit === undefined ? undefined : Number(limit),
       },
       platforms: platforms?.map(({ value }) => value),
@@ -173,7 +184,7 @@ export async function parseSyncFile(text: string, path: string): Promise<SyncEnt
   const entries: SyncEntry[] = [];
   for (const item of list.items) {
     if (!isMap(item)) throw wrong(lineOf(item), 'expected an entry with source, target and tags');
-    entries.push(await entry(item));
+    entries.push(entry(item));
   }
   return entries;
 }

@@ -1,5 +1,6 @@
-// Which tags of a repository `sync` takes.
+// Which tags of a repository `sync` takes. Brings in semver, so it is loaded only by a sync.
 import { matchesGlob } from 'node:path';
+import semver from 'semver';
 
 /** A choice of tags; what any part of it chooses is taken. */
 export interface TagChoice {
@@ -16,30 +17,30 @@ const GLOB = /[*?[\]{}!]/;
 const VERSION = /^v?(\d{1,15})(?:\.(\d{1,15}))?(?:\.(\d{1,15}))?(?:[-+.](.+))?$/;
 
 /** True when the tags have to be listed to choose. */
-export function needsList({ tags, semver }: TagChoice): boolean {
-  return semver !== undefined || tags.some((tag) => GLOB.test(tag));
+export function needsList({ tags, semver: range }: TagChoice): boolean {
+  return range !== undefined || tags.some((tag) => GLOB.test(tag));
 }
 
 /**
  * The tags chosen: those named as they are in the order they are named, then the others, highest version first. What
  * follows the numbers of a version makes it a pre-release (`3.20-slim`), which ranges leave out unless they name one of it.
  */
-export async function chooseTags(there: readonly string[], choice: TagChoice): Promise<string[]> {
+export function chooseTags(there: readonly string[], choice: TagChoice): string[] {
   const exact = choice.tags.filter((tag) => !GLOB.test(tag));
   const globs = choice.tags.filter((tag) => GLOB.test(tag));
   if (!needsList(choice)) return [...new Set(exact)];
-  const { compare, satisfies } = await import('semver');
-  const { semver } = choice;
+  const { semver: range } = choice;
   const versions = new Map(there.map((tag) => [tag, versionOf(tag)]));
   const chosen = there.filter((tag) => {
     const version = versions.get(tag);
-    const inRange = semver !== undefined && version !== undefined && satisfies(version, semver);
+    const inRange = range !== undefined && version !== undefined && semver.satisfies(version, range);
     return inRange || globs.some((glob) => matchesGlob(tag, glob));
   });
   const natural = new Intl.Collator('en', { numeric: true, sensitivity: 'variant' });
   chosen.sort((a, b) => {
     const [left, right] = [versions.get(a), versions.get(b)];
-    if (left !== undefined && right !== undefined) return compare(right, left) || natural.compare(b, a);
+    if (left !== undefined && right !== undefined)
+      return semver.compare(right, left) || natural.compare(b, a);
     if (left === undefined && right === undefined) return natural.compare(b, a);
     return left === undefined ? 1 : -1;
   });

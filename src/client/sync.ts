@@ -12,7 +12,6 @@ import { familiarReference, type Reference, withTag } from '../reference/referen
 import type { Client } from './client.ts';
 import type { SyncEntry } from './sync-file.ts';
 import { openSyncSource, openSyncTarget, type SyncPlace } from './sync-place.ts';
-import { chooseTags, needsList } from './sync-tags.ts';
 import { selectionOf, withReferrers } from './transfer.ts';
 
 /** Tags of one entry at once. */
@@ -42,14 +41,15 @@ export interface SyncResult {
 }
 
 /**
- * Syncs the entries, one after the other. A tag that fails is told in its result and stops no other; two syncs at once are
- * safe. Throws ABORTED only.
+ * Syncs the entries of a YAML file, or those given, one after the other. A tag that fails is told in its result and stops no other; two syncs at once are
+ * safe. Throws PATH_NOT_FOUND and SETTINGS_INVALID for the file, ABORTED, and nothing else.
  */
 export async function sync(
   client: Client,
-  entries: readonly SyncEntry[],
+  list: string | readonly SyncEntry[],
   options: SyncOptions = {},
 ): Promise<SyncResult[]> {
+  const entries = typeof list === 'string' ? (await import('./sync-file.ts')).readSyncFile(list) : list;
   const results: SyncResult[] = [];
   for (const entry of entries) {
     throwIfAborted(client.signal);
@@ -67,7 +67,8 @@ async function syncEntry(client: Client, entry: SyncEntry, options: SyncOptions)
   const source = await openSyncSource(client, entry.source);
   try {
     const target = await openSyncTarget(client, entry.target);
-    const tags = await chooseTags(needsList(entry.tags) ? await source.tags() : [], entry.tags);
+    const { chooseTags, needsList } = await import('./sync-tags.ts');
+    const tags = chooseTags(needsList(entry.tags) ? await source.tags() : [], entry.tags);
     if (tags.length === 0) {
       throw new OciError('IMAGE_NOT_FOUND', `${entry.source.text}: no tag is chosen`, {
         hint: 'see what there is with ocitool tags, and look at tags and semver of the entry',

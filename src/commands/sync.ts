@@ -1,7 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
 import { type SyncResult, sync } from '../client/sync.ts';
-import { readSyncFile } from '../client/sync-file.ts';
 import { EXIT, toFailure } from '../ui/failure.ts';
 import { formatBytes, formatCount, printable } from '../ui/format.ts';
 import { formatTable } from '../ui/table.ts';
@@ -22,8 +21,9 @@ export default class Sync extends OciCommand<typeof Sync> {
   };
 
   protected async execute({ args, flags, client, answer, width }: Session<typeof Sync>): Promise<void> {
-    const { 'dry-run': dryRun, concurrency } = flags;
-    const results = await sync(client, await readSyncFile(args.file), { dryRun, concurrency });
+    const dryRun = flags['dry-run'] === true;
+    const { concurrency } = flags;
+    const results = await sync(client, args.file, { dryRun, concurrency });
     answer(toJson(results, dryRun), () => toLines(results, args.file, width));
     const codes = new Set(
       results.flatMap(({ error }) => (error === undefined ? [] : [toFailure(error).exitCode])),

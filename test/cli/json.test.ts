@@ -146,6 +146,26 @@ describe('answers fit their schemas', () => {
       await close();
     }
   });
+  test('sync, and the exit code of what failed in it', async () => {
+    const file = join(served.dir, 'mirror.yaml');
+    const [repository, tag] = [
+      served.name.slice(0, served.name.lastIndexOf(':')),
+      served.name.split(':').at(-1),
+    ];
+    writeFileSync(file, `- {source: ${repository}, target: store:mirror/dotnet, tags: '${tag}'}\n`);
+    expect(await answer('sync', 'sync', '--dry-run', file)).toMatchObject({ copied: 1, dryRun: true });
+    expect(await answer('sync', 'sync', file)).toMatchObject({ copied: 1, failed: 0 });
+    expect(await answer('sync', 'sync', file)).toMatchObject({ unchanged: 1 });
+    writeFileSync(file, `- {source: ${repository}, target: store:mirror/dotnet, tags: [9.9, '${tag}']}\n`);
+    const { code, stdout } = await runCli(['sync', '--json', file], { env });
+    const value: unknown = JSON.parse(stdout);
+    expect(ajv.validate({ $ref: 'schema#/definitions/sync' }, value)).toBe(true);
+    expect({ code, value }).toMatchObject({
+      code: 3,
+      value: { unchanged: 1, failed: 1, results: [{ error: { code: 'IMAGE_NOT_FOUND' } }, {}] },
+    });
+    await cli(['untag', `mirror/dotnet:${tag}`], { env });
+  });
   test('inspect with attestations', async () => {
     await answer('inspect', 'inspect', '--attestations', served.name);
   });
@@ -173,6 +193,9 @@ describe('failures', () => {
     ['a tag that is not there', () => ['untag', 'nothing:1'], 3, 'IMAGE_NOT_FOUND'],
     ['a save to nowhere', () => ['save', served.name], 2, 'USAGE'],
     ['a removal of what is no registry’s', () => ['rm', served.name], 2, 'USAGE'],
+    ['a sync without a file', () => ['sync', '/nonexistent.yaml'], 3, 'PATH_NOT_FOUND'],
+    ['an attachment without a type', () => ['attach', served.name, 'x'], 2, 'USAGE'],
+    ['a directory attached', () => ['attach', served.name, '/tmp', '--artifact-type', 'a/b'], 2, 'USAGE'],
     ['no such path', () => ['cat', served.name, '/nope'], 3, 'PATH_NOT_FOUND'],
     ['no such archive', () => ['inspect', 'oci-archive:/nonexistent.tar'], 3, 'PATH_NOT_FOUND'],
     ['a refused connection', () => ['pull', '127.0.0.1:1/a/b'], 5, 'NETWORK'],

@@ -65,7 +65,7 @@ describe.skipIf(!hasTools('docker-registry'))('sync', () => {
   }
 
   async function run(yaml: string, options: SyncOptions = {}): Promise<SyncResult[]> {
-    return await sync(client, await parseSyncFile(yaml, 'mirror.yaml'), options);
+    return await sync(client, parseSyncFile(yaml, 'mirror.yaml'), options);
   }
   const statuses = (results: SyncResult[]): string[] => results.map(({ status }) => status);
 
@@ -185,7 +185,7 @@ describe.skipIf(!hasTools('docker-registry'))('sync', () => {
       createClient({ store: join(dir, `two-${n}`), transport: { plainHttp: true } }),
     );
     try {
-      const entries = await parseSyncFile(yaml, 'mirror.yaml');
+      const entries = parseSyncFile(yaml, 'mirror.yaml');
       const both = await Promise.all(two.map((one) => sync(one, entries)));
       expect(both.flat().map(({ error }) => error)).toEqual(Array.from({ length: 16 }, () => undefined));
       expect(statuses(await run(yaml))).toEqual(Array.from({ length: 8 }, () => 'unchanged'));
@@ -202,7 +202,7 @@ describe.skipIf(!hasTools('docker-registry'))('sync', () => {
       signal: controller.signal,
       onProgress: (event) => void (event.type === 'queued' && controller.abort()),
     };
-    const entries = await parseSyncFile(
+    const entries = parseSyncFile(
       `- {source: ${host}/team/app, target: ${host}/stopped/app, tags: '*'}`,
       'mirror.yaml',
     );
