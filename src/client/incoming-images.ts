@@ -6,21 +6,26 @@ import type { Descriptor } from '../manifest/descriptor.ts';
 import { isForeignLayerType } from '../manifest/media-types.ts';
 import { writeSmall } from '../place/write-small.ts';
 import type { Digest } from '../reference/digest.ts';
-import { formatReference, type Reference } from '../reference/reference.ts';
+import {
+  formatReference,
+  formatRepository,
+  type Reference,
+  type Repository,
+} from '../reference/reference.ts';
 import { createRecent } from './recent.ts';
 
 export interface Incoming {
-  /** A document that was read; not in the store yet. */
-  add(descriptor: Descriptor, raw: Buffer): void;
+  /** A document that was read from the repository; not in the store yet. */
+  add(repository: Repository, descriptor: Descriptor, raw: Buffer): void;
   /** A document of the store that was given out. */
-  note(raw: Buffer): void;
+  note(repository: Repository, raw: Buffer): void;
   /** One that waits here. */
   document(digest: Digest): { descriptor: Descriptor; raw: Buffer } | undefined;
   /** A blob that a document named. */
   blob(digest: Digest): Descriptor | undefined;
-  /** True for what an index named: it needs no name of its own. */
-  isPart(digest: Digest): boolean;
-  /** Lets the name stand for the image as soon as it is whole. */
+  /** True for what a tag or an index of the repository leads to: it needs no name of its own. */
+  isPart(repository: Repository, digest: Digest): boolean;
+  /** Lets the name stand for the image as soon as it is whole; the root's size may be a HEAD's. */
   name(reference: Reference, root: Descriptor): Promise<void>;
   /** Something has arrived: stores and names what is whole now. */
   settle(): Promise<void>;
@@ -55,10 +60,11 @@ export function createIncoming(store: BlobStore): Incoming {
     waiting.delete(digest);
   }
 
-  function note(raw: Buffer): StoredDocument | undefined {
+  function note(repository: Repository, raw: Buffer): StoredDocument | undefined {
     const document = parseStoredDocument(raw.toString('utf8'));
-    if (document?.kind === 'index') for (const { digest } of document.manifests) parts.set(digest, true);
-    else if (document !== undefined) {
+    if (document?.kind === 'index') {
+      for (const { digest } of document.manifests) parts.set(keyOf(repository, digest), true);
+    } else if (document !== undefined) {
       for (const blob of [document.config, ...document.layers]) blobs.set(blob.digest, blob);
     }
     return document;
@@ -102,8 +108,9 @@ export function createIncoming(store: BlobStore): Incoming {
   }
 
   return {
-    add(descriptor, raw) {
-      const document = note(raw);
+    add(repository, descriptor, raw) {
+      const document = note(repository, raw);
+      for (const name of names.values()) if (name.root.digest === descriptor.digest) name.root = descriptor;
       if (document === undefined || waiting.has(descriptor.digest)) return;
       waiting.set(descriptor.digest, { descriptor, raw, document });
       bytes += raw.length;
@@ -112,12 +119,13 @@ export function createIncoming(store: BlobStore): Incoming {
         drop(oldest);
       }
     },
-    note: (raw) => void note(raw),
+    note: (repository, raw) => void note(repository, raw),
     document: (digest) => waiting.get(digest),
     blob: (digest) => blobs.get(digest),
-    isPart: (digest) => parts.get(digest) === true,
+    isPart: (repository, digest) => parts.get(keyOf(repository, digest)) === true,
     async name(reference, root) {
       const key = formatReference(reference);
+      if (reference.tag !== undefined) parts.set(keyOf(reference, root.digest), true);
       if (named.get(key) === root.digest && (await store.has(root))) return;
       names.delete(key);
       names.set(key, { reference, root });
@@ -127,4 +135,8 @@ export function createIncoming(store: BlobStore): Incoming {
     },
     settle,
   };
+}
+
+function keyOf(repository: Repository, digest: Digest): string {
+  return `${formatRepository(repository)}@${digest}`;
 }

@@ -130,10 +130,10 @@ export async function pullThrough(
     return fetching(`${formatRepository(name)}@${digest}`, async () => {
       const opened = await open(name);
       // A policy was asked about the index; its parts have no signature of their own.
-      const repository = incoming.isPart(digest) ? uncheckedRepository(opened) : opened;
+      const repository = incoming.isPart(name, digest) ? uncheckedRepository(opened) : opened;
       const descriptor = await repository.resolve(withDigest(name, digest), { signal });
       const raw = await readSmall(repository, descriptor, { signal });
-      incoming.add(descriptor, raw);
+      incoming.add(name, descriptor, raw);
       return { descriptor, raw };
     });
   }
@@ -146,7 +146,7 @@ export async function pullThrough(
   ): Promise<Omit<UpstreamManifest, 'stale'>> {
     const held = await stored(store, withDigest(name, digest));
     if (held !== undefined) {
-      if (document) incoming.note(await readSmall(store, held));
+      if (document) incoming.note(name, await readSmall(store, held));
       return { descriptor: held, raw: undefined };
     }
     const kept = incoming.document(digest);
@@ -177,12 +177,13 @@ export async function pullThrough(
         if (!isTag(reference)) return undefined;
         const { descriptor, stale } = await current(withTag(name, reference));
         const found = await content(name, descriptor, descriptor.digest, document);
-        if (stale === undefined && document) await incoming.name(withTag(name, reference), found.descriptor);
+        // Many clients ask for a tag's digest with HEAD, and for the document by that.
+        if (stale === undefined) await incoming.name(withTag(name, reference), found.descriptor);
         return { ...found, stale };
       }
       const found = await content(name, undefined, reference, document);
       // What the store had before may be of another repository.
-      if (found.raw !== undefined && !incoming.isPart(reference)) {
+      if (found.raw !== undefined && !incoming.isPart(name, reference)) {
         await incoming.name(withDigest(name, reference), found.descriptor);
       }
       return { ...found, stale: undefined };
