@@ -4,6 +4,7 @@ import type { Command, Interfaces } from '@oclif/core';
 import type { ExitStatus } from '../runner/driver.ts';
 import type { WindowSize } from '../runner/monitor-messages.ts';
 import { exitCodeOf } from '../runner/processes.ts';
+import { EXIT } from '../ui/failure.ts';
 import { OciCommand } from './command.ts';
 import { flagsFirst } from './flags-first.ts';
 import { passSignals, type SignalPass } from './pass-signals.ts';
@@ -17,6 +18,8 @@ export interface Attended {
   signal(signal: NodeJS.Signals): void;
   resize(window: WindowSize): void;
 }
+
+const SAID: ReadonlySet<number> = new Set([EXIT.notExecutable, EXIT.commandNotFound, EXIT.interrupted]);
 
 export abstract class ProcessCommand<T extends typeof Command> extends OciCommand<T> {
   /** From the beginning, so that none is lost. */
@@ -36,6 +39,12 @@ export abstract class ProcessCommand<T extends typeof Command> extends OciComman
     this.argv = line.slice(0, end);
     this.command = line.slice(end);
     await super.run();
+  }
+
+  /** What is not the process's own code is 125, but for 126 and 127, which say why it never was, and an interruption. */
+  protected override async catch(error: unknown): Promise<void> {
+    await super.catch(error);
+    if (!SAID.has(process.exitCode as number)) process.exitCode = EXIT.runtime;
   }
 
   /** Starts the process and stays with it to its end. `keys`: they go to it one by one. */

@@ -34,6 +34,7 @@ export interface WindowSize {
 export type ToMonitor =
   | { type: 'prepare'; job: MonitorJob }
   | { type: 'go'; networks: Attachment[] }
+  | { type: 'cancel' }
   | { type: 'signal'; signal: NodeJS.Signals }
   | { type: 'resize'; window: WindowSize };
 

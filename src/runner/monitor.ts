@@ -54,6 +54,9 @@ async function handle(message: ToMonitor): Promise<void> {
     case 'go':
       await launch(job as MonitorJob, message.networks);
       return;
+    case 'cancel':
+      await finish({ code: 125 });
+      return;
     case 'signal':
       pass(message.signal);
       return;

@@ -67,7 +67,7 @@ async function execInContainer(
     ...globalFlags(choice, driver, spec),
     ...args,
   ]);
-  const child = spawn(program, rest, { stdio: [...stdio] });
+  const child = spawn(program, rest, { cwd: bundle, stdio: [...stdio] });
   const exited = endOf(child).finally(() => {
     for (const file of [processFile, pidFile]) rmSync(file, { force: true });
   });
@@ -83,7 +83,8 @@ async function execInContainer(
 
 /** State and log of the runtime stay in the container's folder and go with it. */
 function globalFlags({ name }: RuntimeChoice, driver: string, { linux }: RuntimeSpec): string[] {
-  const flags = ['--root', join(driver, 'state'), '--log', join(driver, 'log'), '--log-format', 'json'];
+  // The log relative to the bundle: crun takes what is before a colon for a kind of log.
+  const flags = ['--root', join(driver, 'state'), '--log', 'driver/log', '--log-format', 'json'];
   const manager = linux.cgroupsPath === undefined ? 'disabled' : 'cgroupfs';
   if (name === 'crun') flags.push('--cgroup-manager', manager);
   return flags;

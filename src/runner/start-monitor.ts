@@ -75,7 +75,8 @@ export function startMonitor({ stdio, network, descriptors }: MonitorOptions): M
       child.unref();
     },
     async cancel() {
-      if (child.connected) child.disconnect();
+      // Not by disconnecting, after which Node never tells that the child is gone.
+      send({ type: 'cancel' });
       await answers.gone;
     },
   };

@@ -19,6 +19,16 @@ export type AsUser = (command: string[], env?: Record<string, string>) => SpawnS
 
 /** `home` is where the user's files are; it becomes the user's by chown, what is there already included. */
 export function normalUser(home: string, options: { subids: boolean }): AsUser {
+  const [program = '', ...prefix] = userPrefix(home, options);
+  return (command, env = {}) =>
+    spawnSync(program, [...prefix, ...command], {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, HOME: home, ...env },
+    });
+}
+
+/** The same, as the words to put before a command. */
+export function userPrefix(home: string, options: { subids: boolean }): string[] {
   mkdirSync(join(home, 'etc'), { recursive: true });
   const files = join(home, 'etc');
   const range = options.subids ? `tester:${FIRST_SUBID}:65536\n` : '';
@@ -28,11 +38,7 @@ export function normalUser(home: string, options: { subids: boolean }): AsUser {
   );
   for (const name of ['subuid', 'subgid']) writeFileSync(join(files, name), range);
   spawnSync('chown', ['-R', `${USER}:${USER}`, home]);
-  return (command, env = {}) =>
-    spawnSync('unshare', ['--mount', 'sh', '-c', SCRIPT, home, ...command], {
-      encoding: 'utf8',
-      env: { PATH: process.env.PATH, HOME: home, ...env },
-    });
+  return ['unshare', '--mount', 'sh', '-c', SCRIPT, home];
 }
 
 /** True where this process may make such a user, and that user a namespace; else false, with one printed line. */
