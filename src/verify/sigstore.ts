@@ -3,6 +3,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { type Bundle, bundleFromJSON } from '@sigstore/bundle';
 import { type SignedEntity, toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify';
+import { isOciError } from '../errors.ts';
 import { digestOf } from '../reference/digest.ts';
 import { certificateOf, certificatesIn, isCertified, nameIn } from './certificates.ts';
 import { parseSigned } from './json.ts';
@@ -92,7 +93,10 @@ function checkCertificate(
   }
   // No log of certificates to believe: the certificate is a key that is valid as long as it is certified.
   const intermediates = chain === undefined ? [] : certificatesIn(chain);
-  const validFor = (at: Date): boolean => isCertified(certificate, intermediates, root, at);
+  const validFor = (at: Date): boolean => {
+    if (isCertified(certificate, intermediates, root, at)) return true;
+    throw refusal(`no trusted authority issued its certificate for signing at ${at.toISOString()}`);
+  };
   const found = { publicKey: certificate.publicKey, validFor };
   const verifier = new Verifier(
     toTrustMaterial(root, () => found),
@@ -143,6 +147,7 @@ function run<T>(verify: () => T): T {
   try {
     return verify();
   } catch (error) {
+    if (isOciError(error)) throw error;
     const reasons: string[] = [];
     for (let at: unknown = error; at instanceof Error && reasons.length < 3; at = at.cause)
       reasons.push(at.message);
