@@ -48,7 +48,7 @@ export async function pull(
     const { allPlatforms } = options;
     const source = await client.repository(reference, 'pull', { onePlatform: allPlatforms !== true });
     const copied = await copier.copy(source, reference, { platform, allPlatforms });
-    const request = { source, target, copied, name: reference, as: reference };
+    const request = { source, root: copied.root, target, copied, name: reference, as: reference };
     const all = options.referrers ? await withReferrers(request, { signal, onProgress }) : copied;
     return { name: formatReference(reference), reference, ...all };
   });

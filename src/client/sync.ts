@@ -136,7 +136,7 @@ async function tagCopier(
     const copied: CopyResult = isWhole
       ? { root, manifests: graph?.manifests ?? [], ...nothing }
       : await copier.copy(needsGraph ? kept : source, name, { ...selection, as });
-    const request = { source, target, copied, name, as };
+    const request = { source, root: known, target, copied, name, as };
     const more = referrers ? await withReferrers(request, { signal, onProgress, verb: 'copied' }) : undefined;
     const { transferred, reused } = more ?? copied;
     return {

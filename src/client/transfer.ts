@@ -85,7 +85,8 @@ export async function transfer(
         const chosen: Selection = destination.singlePlatform ? { allPlatforms: true } : selection;
         const name = opened.reference ?? as;
         const result = await copier.copy(startingAt(opened), name, { ...chosen, as });
-        const request = { source: opened.source, target: destination.target, copied: result, name, as };
+        const { source, root } = opened;
+        const request = { source, root, target: destination.target, copied: result, name, as };
         const all =
           options.referrers === true ? await withReferrers(request, { onProgress, signal, verb }) : result;
         copied.push({ name: opened.name, reference: as, ...all });

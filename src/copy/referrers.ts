@@ -6,7 +6,13 @@ import { isIndexType, isManifestType } from '../manifest/media-types.ts';
 import { isAttestation } from '../manifest/platform-match.ts';
 import { subjectOf } from '../manifest/referrer.ts';
 import { keepDocuments } from '../place/keep-documents.ts';
-import { hasReferrers, type ImageSource, type ImageTarget, takesReferrers } from '../place/place.ts';
+import {
+  hasReferrers,
+  type ImageSource,
+  type ImageTarget,
+  type Referring,
+  takesReferrers,
+} from '../place/place.ts';
 import { readSmall } from '../place/read-document.ts';
 import type { Digest } from '../reference/digest.ts';
 import { formatReference, type Reference, withDigest } from '../reference/reference.ts';
@@ -21,6 +27,8 @@ const MOST = 1000;
 export interface ReferrersRequest {
   source: ImageSource;
   target: ImageTarget;
+  /** What the name stands for in the source. */
+  root: Descriptor;
   copied: CopyResult;
   /** Its name in the source, and in the target. */
   name: Reference;
@@ -37,17 +45,18 @@ export interface CopiedReferrers {
 }
 
 /**
- * Copies what refers to the image or its platforms, and what refers to that. Of an index that was written anew nothing
- * refers to the new one. A place that knows no referrers has none.
+ * Copies what refers to the image or its platforms, and what refers to that. Nothing refers to an index that was written
+ * anew; a warning counts what is left out. A place that knows no referrers has none.
  * Throws LIMIT_EXCEEDED (more than 1000, or 8 deep), and what the two places throw.
  */
 export async function copyReferrers(
-  { source, target, copied, name, as }: ReferrersRequest,
+  { source, target, root, copied, name, as }: ReferrersRequest,
   options: CopierOptions = {},
 ): Promise<CopiedReferrers> {
   const found: CopiedReferrers = { referrers: [], transferred: 0, reused: 0 };
   if (!hasReferrers(source)) return found;
   const { signal } = options;
+  if (root.digest !== copied.root.digest) await warnOfOld(source, root, { name, options });
   const seen = new Set<Digest>();
   const images = copied.manifests.filter((one) => !isAttestation(one));
   let subjects = [...new Set([copied.root, ...images].map(({ digest }) => digest))];
@@ -87,11 +96,11 @@ export async function copyReferrers(
     { mediaType, digest, size }: Descriptor,
     subject: Digest,
   ): Promise<CopyResult | undefined> {
-    const root: Descriptor = { mediaType, digest, size };
-    const kept = { ...source, ...keepDocuments(source, root, target) };
+    const found: Descriptor = { mediaType, digest, size };
+    const kept = { ...source, ...keepDocuments(source, found, target) };
     const isDocument = isIndexType(mediaType) || isManifestType(mediaType);
-    const raw = isDocument ? await readSmall(kept, root, { signal }) : undefined;
-    if (raw === undefined || subjectOf(root, raw)?.digest !== subject) {
+    const raw = isDocument ? await readSmall(kept, found, { signal }) : undefined;
+    if (raw === undefined || subjectOf(found, raw)?.digest !== subject) {
       options.onProgress?.({
         type: 'warning',
         message: `${formatReference(withDigest(name, digest))} does not refer to ${subject}, though it is listed; left out`,
@@ -104,6 +113,18 @@ export async function copyReferrers(
       as: withDigest(as, digest),
     });
   }
+}
+
+async function warnOfOld(
+  source: Referring,
+  { digest }: Descriptor,
+  { name, options: { signal, onProgress } }: { name: Reference; options: CopierOptions },
+): Promise<void> {
+  const { length } = await source.referrers(digest, { signal });
+  if (length === 0) return;
+  const what = length === 1 ? '1 artifact refers' : `${length} artifacts refer`;
+  const message = `${formatReference(name)}: ${what} to its whole index, which is written anew for some platforms: left out`;
+  onProgress?.({ type: 'warning', message });
 }
 
 /** The target, where a document is not named at the end, but found by its subject. */

@@ -123,16 +123,14 @@ describe('answers fit their schemas', () => {
   test.skipIf(!hasTools('docker-registry'))('attach, referrers, pull --output, --referrers', async () => {
     const file = join(served.dir, 'report.txt');
     writeFileSync(file, 'all is well');
-    const attached = await answer(
-      'attach',
-      'attach',
-      served.name,
-      `${file}:text/plain`,
-      '--artifact-type',
-      'a/b',
-    );
+    // To the platform that is there, whatever else the tests here have pulled.
+    const amd64 = ['--platform', 'linux/amd64'];
+    const attaching = [served.name, `${file}:text/plain`, '--artifact-type', 'a/b', ...amd64];
+    const attached = await answer('attach', 'attach', ...attaching);
     const { digest } = attached as { digest: string };
-    expect(await answer('referrers', 'referrers', served.name)).toMatchObject({ referrers: [{ digest }] });
+    expect(await answer('referrers', 'referrers', served.name, ...amd64)).toMatchObject({
+      referrers: [{ digest }],
+    });
     const { address, close } = await startDockerRegistry();
     try {
       const pushed = await answer('copiedImage', 'push', '--referrers', served.name, `${address}/a/b:1`);

@@ -128,6 +128,21 @@ describe.skipIf(!hasTools('docker-registry'))('from place to place', () => {
     await createCopier(await openStore(path)).copy(place, parseReference('other:1'));
   }
 
+  test('some platforms only: what refers to them goes along, and what refers to the whole is told', async () => {
+    const name = `${registry.address}/some/from:1`;
+    await signedImage(name, `docker://${name}`);
+    const warnings: string[] = [];
+    const telling: Client = {
+      ...client,
+      onProgress: (event) => void (event.type === 'warning' && warnings.push(event.message)),
+    };
+    const platforms = ['linux/arm64'];
+    const to = `${registry.address}/some/to:1`;
+    const copied = await copyImage(telling, `docker://${name}`, to, { platforms, referrers: true });
+    expect(copied.referrers).toHaveLength(1);
+    expect(warnings).toEqual([expect.stringContaining('1 artifact refers to its whole index')]);
+  });
+
   test('a second time nothing is sent, and what the fallback tag had lost is in it again', async () => {
     const name = `${registry.address}/twice/from:1`;
     await signedImage(name, `docker://${name}`);
