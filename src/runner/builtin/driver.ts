@@ -17,7 +17,10 @@ export function builtinDriver({ missing }: Extract<BuiltinSupport, { available: 
   return { name: 'builtin', path: undefined, missing, launch, exec };
 }
 
-function launch({ spec, bundle, stdio, rootless }: Launch): Promise<Launched> {
+async function launch({ spec, bundle, stdio, rootless }: Launch): Promise<Launched> {
+  if (spec.linux.namespaces.some(({ type }) => type === 'user')) {
+    throw new OciError('UNSUPPORTED', 'the built-in runtime makes no user namespace of its own');
+  }
   const own = spec.linux.namespaces.every(({ type }) => type !== 'pid');
   return guarded(() =>
     start(planLaunch(inBundle(spec, bundle), factsFor(spec, rootless)), {

@@ -46,8 +46,8 @@ export const namespaceOperations: Handlers<
     try {
       call('keyctl', KEYCTL_JOIN_SESSION_KEYRING, null, 0, 0, 0);
     } catch (error) {
-      // No keyrings here (another container's seccomp filter says EPERM), or no room for one more: none of the host's is
-      // ours then either, or the one we have is the starter's own empty one.
+      // No keyrings here, for which another container's filter says EPERM; or no room for one more, as with many
+      // containers of one user. Then our own filter, which has no keyctl, is what keeps the starter's keys.
       if (!failedWith(error, ENOSYS, EPERM, EDQUOT)) throw error;
     }
   },

@@ -12,7 +12,7 @@ import { RLIMITS } from './numbers.ts';
 import type { Operation } from './operation.ts';
 
 export interface PlanFacts {
-  /** Root of a user namespace only: devices are the host's, bound. */
+  /** Root of a user namespace only, who may make no devices. */
   rootless: boolean;
   /** False where setgroups(2) is denied: then the groups stay those we have. */
   setgroups: boolean;
@@ -81,19 +81,40 @@ function beforePivot(spec: RuntimeSpec, facts: PlanFacts): Operation[] {
   const to = spec.linux.rootfsPropagation?.includes('slave') ? 'slave' : 'private';
   return [
     { do: 'stop-propagation', to },
-    // Device files of an image lead nowhere: a runtime without a device cgroup has no second line of defence.
+    // Device files of an image lead nowhere.
     { do: 'open-root', path: spec.root.path, attributes: ['nodev'] },
-    ...usableMounts(spec, facts).map(([mount, slot]) => prepareMount(mount, slot)),
-    ...(facts.rootless ? devices(spec) : []).map(
+    ...usableMounts(spec, facts).map(([mount, slot]) => prepareMount(mount, slot, bindsDevices(spec, facts))),
+    ...(bindsDevices(spec, facts) ? devices(spec) : []).map(
       ({ path }): Operation => ({ do: 'clone', slot: path, source: path, recursive: false }),
     ),
   ];
 }
 
-function prepareMount({ type, source, options }: Mount, slot: string): Operation {
+function prepareMount(
+  { destination, type, source, options }: Mount,
+  slot: string,
+  devicesBound: boolean,
+): Operation {
   const { bind, recursive, attributes, settings } = parseMountOptions(options);
   if (bind || type === 'bind') return { do: 'clone', slot, source, recursive };
-  return { do: 'make', slot, type: type === 'cgroup' ? 'cgroup2' : type, source, settings, attributes };
+  const devicesInside = destination === '/dev' && !devicesBound;
+  const all = new Set([...attributes, ...(type === 'tmpfs' && !devicesInside ? (['nodev'] as const) : [])]);
+  return {
+    do: 'make',
+    slot,
+    type: type === 'cgroup' ? 'cgroup2' : type,
+    source,
+    settings,
+    attributes: [...all],
+  };
+}
+
+/**
+ * Devices are made in /dev, or the host's are bound there: where none may be made, and where the container may make some
+ * itself, so that no file system in it opens devices at all. That is instead of a device cgroup.
+ */
+function bindsDevices({ process }: RuntimeSpec, { rootless }: PlanFacts): boolean {
+  return rootless || process.capabilities.bounding.includes('CAP_MKNOD');
 }
 
 function afterPivot(spec: RuntimeSpec, facts: PlanFacts): Operation[] {
@@ -102,7 +123,7 @@ function afterPivot(spec: RuntimeSpec, facts: PlanFacts): Operation[] {
   const { linux } = spec;
   return [
     ...mounts.map(([mount, slot]) => attach(mount, slot)),
-    ...fillDev(spec, facts),
+    ...fillDev(spec, bindsDevices(spec, facts)),
     ...Object.entries(linux.sysctl ?? {}).flatMap(([name, value]): Operation[] =>
       proc === undefined ? [] : [{ do: 'sysctl', slot: proc, name, value }],
     ),
@@ -128,22 +149,23 @@ function attach({ destination, type, options }: Mount, slot: string): Operation 
   };
 }
 
-const AS_IT_IS: Omit<Extract<Operation, { do: 'attach' }>, 'do' | 'slot' | 'target'> = {
+/** Read-only is for the file, which nobody may chmod then; a device is written to all the same. */
+const AS_DEVICE: Omit<Extract<Operation, { do: 'attach' }>, 'do' | 'slot' | 'target'> = {
   links: false,
-  attributes: [],
+  attributes: ['ro'],
   nodev: false,
   recursive: false,
   propagation: 'private',
 };
 
 /** Only what we mounted at /dev is filled: never a directory of the image or of the host. */
-function fillDev(spec: RuntimeSpec, { rootless }: PlanFacts): Operation[] {
+function fillDev(spec: RuntimeSpec, bind: boolean): Operation[] {
   if (!spec.mounts.some(({ destination, type }) => destination === '/dev' && type === 'tmpfs')) return [];
   return [
     ...devices(spec).map(
       ({ path, fileMode: mode, ...device }): Operation =>
-        rootless
-          ? { do: 'attach', slot: path, target: path, ...AS_IT_IS }
+        bind
+          ? { do: 'attach', slot: path, target: path, ...AS_DEVICE }
           : { do: 'device', path, mode, ...device },
     ),
     ...DEFAULT_LINKS.map(([path, target]): Operation => ({ do: 'link', path, target })),

@@ -180,6 +180,7 @@ export const processOperations: Handlers<
   execute(context, { args, env, searchPath }) {
     const [command = ''] = args;
     const candidates = command.includes('/') ? [command] : searchPath.map((folder) => `${folder}/${command}`);
+    context.report({ executing: true });
     let refused: SystemCallError | undefined;
     for (const path of command === '' ? [] : candidates) {
       try {

@@ -1,10 +1,12 @@
-// What the init tells its starter over their socket: lines of JSON. The socket closes when the program starts, so no
-// line and an end is success.
+// What the init tells its starter over their socket: lines of JSON. The socket closes when the program starts, so an
+// end after `executing` and no `failed` is success.
 import type { Operation } from './operation.ts';
 
 export type Report =
   /** The descriptor, in the init, of the terminal's master side. It waits for one byte before it goes on. */
   | { terminal: number }
+  /** The next thing is execve. Without it the end of the socket is the init's own. */
+  | { executing: true }
   /** The operation of the plan that failed, `call` and errno; the init ends. */
   | { failed: { index: number; call: string; errno: number; note?: string } };
 

@@ -35,15 +35,19 @@ export async function start(plan: Operation[], { stdio, pidNamespace }: StartOpt
     if (order !== -1) call('close', order);
   }
   let terminal: number | undefined;
+  let executing = false;
   // Closes `ours` when it ends.
   const lines = createInterface({ input: createReadStream('', { fd: ours }) });
   try {
     for await (const line of lines) {
       const report = JSON.parse(line) as Report;
       if ('failed' in report) throw launchError(plan, report.failed);
-      terminal = takeDescriptor(child.pid, report.terminal);
-      call('write', ours, bytes(1), 1);
+      if ('terminal' in report) {
+        terminal = takeDescriptor(child.pid, report.terminal);
+        call('write', ours, bytes(1), 1);
+      } else executing = true;
     }
+    if (!executing) throw new OciError('RUNTIME_FAILED', 'the init ended before its time');
   } catch (error) {
     if (terminal !== undefined) call('close', terminal);
     // Before it became anything of the image's; a failed one ends by itself.
