@@ -15,7 +15,7 @@ export default class NetworkCreate extends OciCommand<typeof NetworkCreate> {
     name: Args.string({ name: 'NAME', required: true, description: 'the name to give with --network' }),
   };
   static override flags = {
-    internal: Flags.boolean({ summary: 'No way out' }),
+    internal: Flags.boolean({ default: false, summary: 'No way out' }),
     subnet: Flags.string({
       helpValue: 'CIDR',
       summary: 'IPv4 addresses to use. Default: a /24 this host has no route to',

@@ -1,4 +1,5 @@
 import { OciCommand, type Session } from '../../cli/command.ts';
+import { enterHolder } from '../../cli/enter-holder.ts';
 import { listNetworks } from '../../client/networks.ts';
 import { formatAge } from '../../ui/format.ts';
 import { formatTable } from '../../ui/table.ts';
@@ -10,7 +11,8 @@ export default class NetworkLs extends OciCommand<typeof NetworkLs> {
     'The network of containers that ask for none is bridge; it is there once one needed it.';
   static override examples = ['<%= config.bin %> network ls', '<%= config.bin %> network ls --json'];
 
-  protected async execute({ client, answer, width }: Session<typeof NetworkLs>): Promise<void> {
+  protected async execute({ client, flags, answer, width }: Session<typeof NetworkLs>): Promise<void> {
+    if (await enterHolder({ store: flags.store, start: false })) return;
     const networks = await listNetworks(client);
     answer(networks, () =>
       formatTable(

@@ -1,5 +1,6 @@
 import { Args } from '@oclif/core';
 import { OciCommand, type Session } from '../../cli/command.ts';
+import { enterHolder } from '../../cli/enter-holder.ts';
 import { removeNetworks } from '../../client/networks.ts';
 
 export default class NetworkRm extends OciCommand<typeof NetworkRm> {
@@ -11,7 +12,8 @@ export default class NetworkRm extends OciCommand<typeof NetworkRm> {
     name: Args.string({ name: 'NAME', required: true, description: 'one or more names' }),
   };
 
-  protected async execute({ argv, client, answer }: Session<typeof NetworkRm>): Promise<void> {
+  protected async execute({ argv, flags, client, answer }: Session<typeof NetworkRm>): Promise<void> {
+    if (await enterHolder({ store: flags.store, start: false })) return;
     const removed = await removeNetworks(client, argv);
     answer(
       removed.map((name) => ({ name })),

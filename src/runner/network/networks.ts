@@ -62,9 +62,11 @@ async function attach(folder: string, container: Joining): Promise<Attached> {
   });
 }
 
-/** `--network` in one of its three meanings. Throws USAGE. */
+/** `--network` in one of its three meanings; `front,back` is two names. Throws USAGE. */
 export function networksOf(asked: readonly string[]): 'none' | 'host' | readonly string[] {
-  const names = [...new Set(asked.length === 0 ? [DEFAULT_NETWORK] : asked)];
+  const names = [
+    ...new Set(asked.length === 0 ? [DEFAULT_NETWORK] : asked.flatMap((text) => text.split(','))),
+  ];
   const special = names.find((name) => name === 'none' || name === 'host');
   if (special === undefined) return names;
   if (names.length > 1) {

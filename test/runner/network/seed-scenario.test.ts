@@ -1,0 +1,99 @@
+import { spawnSync } from 'node:child_process';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type ContainerHost, canRunAs, canRunContainers, openHost } from '../../support/container-host.ts';
+
+/** Serves `page` on a port; `/cgi-bin/ask` answers with what `api` says. */
+const serve = (page: string, port: number): string[] => [
+  'sh',
+  '-c',
+  `mkdir -p /tmp/www/cgi-bin && echo ${page} > /tmp/www/index.html
+printf '#!/bin/sh\\necho\\nwget -qO- http://api:9000/' > /tmp/www/cgi-bin/ask && chmod +x /tmp/www/cgi-bin/ask
+exec httpd -f -p ${port} -h /tmp/www`,
+];
+
+const able = canRunContainers();
+
+describe.each(['root', 'user'] as const)(
+  'a UI with a port, on two networks, and an API on the internal one, as %s',
+  (who) => {
+    const can = able && canRunAs(who);
+    let host: ContainerHost;
+    beforeEach(async () => {
+      if (can) host = await openHost(who);
+    });
+    afterEach(async () => {
+      if (can) await host.close();
+    });
+
+    async function ocitool(...args: string[]): Promise<string> {
+      const { code, stdout, stderr } = await host.run(...args);
+      if (code !== 0) throw new Error(`ocitool ${args.join(' ')}: exit ${code}: ${stderr}`);
+      return stdout.trim();
+    }
+
+    /** What the host gets, tried again while nothing listens yet. */
+    async function fromHost(path: string): Promise<string> {
+      let said = '';
+      for (let time = 0; time < 100; time++) {
+        const url = `http://127.0.0.1:5000${path}`;
+        const { status, stdout, stderr } = spawnSync(
+          host.prefix[0] ?? '',
+          [...host.prefix.slice(1, 2), 'busybox', 'wget', '-T', '10', '-qO-', url],
+          { encoding: 'utf8' },
+        );
+        if (status === 0) return stdout.trim();
+        said = stderr;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      throw new Error(`no answer: ${said}`);
+    }
+
+    it.runIf(can)('reaches what it must and nothing else', { timeout: 120_000 }, async () => {
+      await ocitool('run', '--rm', '--network', 'none', 'busybox:1', 'true');
+      const before = host.traces();
+      await ocitool('network', 'create', 'front');
+      await ocitool('network', 'create', '--internal', 'back');
+      await ocitool(
+        'run',
+        '-d',
+        '--name',
+        'api',
+        '--network',
+        'back',
+        'busybox:1',
+        ...serve('the-api', 9000),
+      );
+      const ui = ['run', '-d', '--name', 'ui', '--network', 'front,back', '-p', '5000:5000'];
+      await ocitool(...ui, 'busybox:1', ...serve('the-ui', 5000));
+
+      expect(await fromHost('/')).toBe('the-ui');
+      expect(await fromHost('/cgi-bin/ask')).toBe('the-api');
+
+      const networks = JSON.parse(await ocitool('network', 'ls', '--json')) as {
+        name: string;
+        containers: { name: string; address: string }[];
+      }[];
+      const back = networks.find(({ name }) => name === 'back');
+      expect(back?.containers.map(({ name }) => name).sort()).toEqual(['api', 'ui']);
+      const api = back?.containers.find(({ name }) => name === 'api')?.address ?? '';
+
+      // The host, by address; a third container, by name and by address; the API, whatever is outside.
+      const ask = ['busybox', 'wget', '-T', '2', '-qO-', `http://${api}:9000/`];
+      const [program = '', ...rest] = [...host.prefix.slice(0, 2), ...ask];
+      expect(spawnSync(program, rest, { encoding: 'utf8' }).stdout).toBe('');
+      const third = ['run', '--rm', '--network', 'front', 'busybox:1', 'wget', '-T', '2', '-qO-'];
+      for (const name of ['api', api]) {
+        expect((await host.run(...third, `http://${name}:9000/`)).stdout).toBe('');
+      }
+      expect(await ocitool(...third, 'http://ui:5000/')).toBe('the-ui');
+      expect((await host.run('exec', 'api', 'ip', 'route', 'show', 'default')).stdout).toBe('');
+
+      const refused = await host.run('network', 'rm', 'back');
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toContain('network back is used by');
+      await ocitool('rm', '-f', 'ui', 'api');
+      await ocitool('network', 'rm', 'front', 'back');
+      expect(host.traces()).toEqual(before);
+    });
+  },
+);
