@@ -38,12 +38,7 @@ export function signedBytes({ content }: Bundle, artifact: Buffer): Buffer {
 }
 
 /** Checks the bundle's signature over its envelope, or over `artifact`. Throws SIGNATURE_INVALID. */
-export async function prove(
-  bundle: Bundle,
-  artifact: Buffer,
-  trust: Trust,
-  chain?: string | undefined,
-): Promise<Proof> {
+export async function prove(bundle: Bundle, artifact: Buffer, trust: Trust, chain?: string): Promise<Proof> {
   const data = signedBytes(bundle, artifact);
   checkMessageDigest(bundle, artifact);
   const entity = entityOf(bundle, artifact);

@@ -27,7 +27,7 @@ export function pemOf({ publicKey }: KeyPair): string {
 /** The text cosign signs for an image, as it writes it. */
 export function payloadFor(
   digest: Digest,
-  { name = '', optional = {} as object | null, type = 'cosign container image signature' } = {},
+  { name = '', optional = {}, type = 'cosign container image signature' } = {},
 ): Buffer {
   const critical = {
     identity: { 'docker-reference': name },
@@ -121,7 +121,7 @@ export async function mockSigstore(options: MockOptions = {}): Promise<MockSigst
 
   async function enter(entry: object): Promise<LogEntry> {
     const [logged] = Object.values(await log.log(entry));
-    return logged as unknown as LogEntry;
+    return logged as LogEntry;
   }
 
   return {
