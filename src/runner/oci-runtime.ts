@@ -7,7 +7,7 @@ import { OciError } from '../errors.ts';
 import { unifiedBesideOthers } from './cgroups.ts';
 import type { RuntimeChoice } from './container.ts';
 import type { Driver, ExecRequest, ExitStatus, Launch, Launched } from './driver.ts';
-import { libc } from './libc.ts';
+import { libc, MS_NODEV, MS_NOSUID } from './libc.ts';
 import type { RuntimeSpec } from './spec/runtime-spec.ts';
 import { watchExit } from './watch-exit.ts';
 
@@ -90,17 +90,20 @@ function globalFlags({ name }: RuntimeChoice, driver: string, { linux }: Runtime
   return flags;
 }
 
-/** crun 1.8 gives up on a hybrid machine; this process's mount namespace is its own. */
+/**
+ * crun 1.8 gives up on a hybrid machine. This process's mount namespace is its own; what a user namespace has inherited
+ * cannot be unmounted in it, but covered.
+ */
 function hideUnified({ name }: RuntimeChoice): void {
   const mount = name === 'crun' ? unifiedBesideOthers() : undefined;
-  if (mount !== undefined) libc().unmount(mount);
+  if (mount !== undefined) libc().mount('none', mount, 'tmpfs', MS_NOSUID | MS_NODEV);
 }
 
 /** The same for a command of a process that shares its mount namespace. */
 function inPrivate({ name }: RuntimeChoice, command: string[]): string[] {
   const mount = name === 'crun' ? unifiedBesideOthers() : undefined;
   if (mount === undefined) return command;
-  const script = 'umount "$0" && exec "$@"';
+  const script = 'mount -t tmpfs none "$0" && exec "$@"';
   return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, mount, ...command];
 }
 
