@@ -125,6 +125,7 @@ function createIngest(
 
   return {
     file: partial,
+    takesAtOnce: true,
     get offset() {
       return offset;
     },

@@ -130,6 +130,7 @@ function announce(
   }
   return {
     file,
+    takesAtOnce: inner.takesAtOnce,
     get offset() {
       return inner.offset;
     },

@@ -1,6 +1,7 @@
 // Moves one blob: resumes what an earlier attempt left, and never makes a byte visible that was not verified.
 import { isOciError, OciError, throwIfAborted } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
+import { takeAll } from '../place/lending.ts';
 import {
   hasAlternatives,
   type ImageSource,
@@ -100,15 +101,17 @@ async function fill(
   }
   const stream = await source.fetch(descriptor, { offset: held, signal });
   const first = held;
+  function take(chunk: Buffer): void | Promise<void> {
+    flows?.received(chunk.length);
+    const pending = ingest.write(chunk);
+    held += chunk.length;
+    onProgress?.({ type: 'advanced', digest, bytes: held });
+    return pending;
+  }
   flows?.running(1);
   try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      flows?.received(chunk.length);
-      const pending = ingest.write(chunk);
-      if (pending !== undefined) await pending;
-      held += chunk.length;
-      onProgress?.({ type: 'advanced', digest, bytes: held });
-    }
+    if (ingest.takesAtOnce === true) await takeAll(stream, take);
+    else for await (const chunk of stream as AsyncIterable<Buffer>) await take(chunk);
   } finally {
     flows?.running(-1);
     stream.destroy();

@@ -4,6 +4,7 @@
 import type { Readable } from 'node:stream';
 import { abortError, isOciError, OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
+import { takeAll } from '../place/lending.ts';
 import type { ImageSource, Ingest } from '../place/place.ts';
 import type { FlowGroup, Reading } from './flow-group.ts';
 import { createPartPlan, PART_LEAST, type Part } from './part-plan.ts';
@@ -98,15 +99,11 @@ export async function readSplit(
   async function read(part: Part, opened: Readable | undefined, begin: () => void): Promise<void> {
     const own = new AbortController();
     const stream = opened ?? (await open(part, own, () => flows === 1));
-    try {
-      for await (const chunk of stream as AsyncIterable<Buffer>) {
-        begin();
-        take(part, chunk);
-        if (part.at >= part.to && part.to < descriptor.size) return;
-      }
-    } finally {
-      stream.destroy();
-    }
+    await takeAll(stream, (chunk) => {
+      begin();
+      take(part, chunk);
+      if (part.at >= part.to && part.to < descriptor.size) stream.destroy();
+    });
     if (part.at >= part.to) return;
     throw new OciError(
       'NETWORK',

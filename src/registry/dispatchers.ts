@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { lookup as dnsLookup } from 'node:dns';
 import { lookup as resolveAll } from 'node:dns/promises';
-import type { LookupFunction } from 'node:net';
+import type { LookupFunction, OnReadOpts, Socket } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { OciError } from '../errors.ts';
@@ -23,6 +23,8 @@ const MAX_HEADER_BYTES = 65_536;
 /** To one host. */
 export const DEFAULT_CONNECTIONS = 6;
 const CONNECT_TIMEOUT_MS = 15_000;
+/** Bytes taken from a connection at a time. */
+const READ_BYTES = 128 * 1024;
 const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'];
 
 /** Builds them; no connection is made and no certificate read before the first request. */
@@ -131,8 +133,30 @@ function createContext({ ca, cert, key }: TransportOptions): SecureContext {
   }
 }
 
+/**
+ * Connects without TLS so that bodies are read into the same memory again and again: a body is lent (receive.ts), and
+ * 64 KiB of new memory for every read cost more than reading. Two buffers, because one chunk may still be lent, its
+ * body paused, when the next has been read; with a high-water mark of one byte there is never a third. TLS decrypts
+ * several chunks in one go, whatever we say, and keeps memory of its own.
+ */
+function plainConnector(options: buildConnector.BuildOptions): buildConnector.connector {
+  return (target, callback) => {
+    const buffers = [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)];
+    let turn = 0;
+    const onread: OnReadOpts = {
+      buffer: () => buffers[turn++ % 2] as Buffer,
+      callback(length, buffer) {
+        (this as unknown as Socket).push(buffer.subarray(0, length));
+        return false;
+      },
+    };
+    const reading = { ...options, onread, highWaterMark: 1 };
+    buildConnector(reading)(target, callback);
+  };
+}
+
 function lazyConnector(options: buildConnector.BuildOptions, tls: Tls): buildConnector.connector {
-  const plain = buildConnector(options);
+  const plain = plainConnector(options);
   let secure: buildConnector.connector | undefined;
   return (target, callback) => {
     if (target.protocol !== 'https:') return plain(target, callback);

@@ -1,7 +1,8 @@
 // A body that goes on by itself where a connection broke off, and never gives more than one byte too many.
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { abortError, isOciError, OciError, throwIfAborted } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
+import { LendingStream } from '../place/lending.ts';
 import type { HttpResponse } from './http.ts';
 import { networkError } from './network-error.ts';
 import { waitToRetry } from './retry.ts';
@@ -53,7 +54,7 @@ export function resumingBody(first: OpenedBody, options: ResumingBodyOptions): R
   let attemptedAt = held;
   let done = false;
 
-  const stream = new Readable({
+  const stream = new LendingStream({
     highWaterMark: BUFFER_BYTES,
     read: () => void body.resume(),
     destroy(error, callback) {
@@ -83,10 +84,10 @@ export function resumingBody(first: OpenedBody, options: ResumingBodyOptions): R
         held += chunk.length;
         const surplus = held - size;
         if (surplus > 0) {
-          stream.push(Buffer.from(chunk.subarray(0, chunk.length - (held - most))));
+          stream.give(chunk.subarray(0, chunk.length - (held - most)));
           finish();
           current.destroy();
-        } else if (!stream.push(Buffer.from(chunk))) {
+        } else if (!stream.give(chunk)) {
           current.pause();
         }
       },

@@ -195,9 +195,10 @@ describe('an abort', () => {
     const { server, repository } = await scene([{ type: 'stall', at: 70_000 }]);
     const controller = new AbortController();
     const stream = await repository.fetch(server.descriptor, { signal: controller.signal });
-    const reading = buffer(stream);
-    stream.once('data', () => controller.abort());
-    await expect(reading).rejects.toMatchObject({ code: 'ABORTED' });
+    const chunks = stream.iterator();
+    expect((await chunks.next()).done).toBe(false);
+    controller.abort();
+    await expect(chunks.next()).rejects.toMatchObject({ code: 'ABORTED' });
   });
 
   it('cuts the wait before a retry short', async () => {
