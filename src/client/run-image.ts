@@ -1,10 +1,9 @@
 // The image that `run` was given: what it says of how to be run, and its root file system as a tree to run on. Of an
 // image that ran before, both are at hand and none of its documents is read.
-import { parseImageSource } from '../archive/image-name.ts';
 import { storePaths } from '../blobstore/paths.ts';
 import { isOciError, OciError } from '../errors.ts';
 import type { Digest } from '../reference/digest.ts';
-import { familiarReference, type Reference } from '../reference/reference.ts';
+import { familiarReference, formatReference, type Reference } from '../reference/reference.ts';
 import {
   ensureTree,
   oneIdTree,
@@ -14,6 +13,7 @@ import {
   treeName,
 } from '../runner/rootfs/trees.ts';
 import type { Client } from './client.ts';
+import { parseImage } from './image-argument.ts';
 
 /** When the registry is asked. */
 export const PULL_POLICIES = ['missing', 'always', 'never'] as const;
@@ -31,7 +31,7 @@ export interface RunnableImage extends PreparedImage {
  * one, and what a pull throws.
  */
 export async function bringImage(client: Client, image: string, policy: PullPolicy): Promise<void> {
-  const name = parseImageSource(image);
+  const name = await parseImage(client, image);
   if ('path' in name) return;
   const { reference } = name;
   const ask = policy === 'always' || (name.transport === 'docker' && policy !== 'never');
@@ -43,7 +43,8 @@ export async function bringImage(client: Client, image: string, policy: PullPoli
     });
   }
   const { pull } = await import('./pull.ts');
-  await pull(client, familiarReference(reference));
+  // In full: a short name may be an alias of something else.
+  await pull(client, formatReference(reference));
 }
 
 /**
@@ -51,21 +52,21 @@ export async function bringImage(client: Client, image: string, policy: PullPoli
  * system.
  */
 export async function runnableImage(client: Client, image: string, oneId: boolean): Promise<RunnableImage> {
-  const name = parseImageSource(image);
+  const name = await parseImage(client, image);
   if ('path' in name) return prepareImage(client, image, { oneId });
-  const familiar = familiarReference(name.reference);
+  const full = formatReference(name.reference);
   const store = await client.store();
   const root = (await store.resolve(name.reference)).digest;
   const paths = storePaths(store.dir);
   const prepared = (await client.platform()) === undefined ? readPrepared(paths, root) : undefined;
-  if (prepared === undefined) return prepareImage(client, familiar, { oneId, root });
+  if (prepared === undefined) return prepareImage(client, full, { oneId, root });
   checkSystem(prepared.os, image);
   const tree = oneId ? oneIdTree(prepared.tree) : prepared.tree;
   return {
     ...prepared,
-    name: familiar,
+    name: familiarReference(name.reference),
     tree,
-    ensureTree: () => ensureTree(paths, tree, (path) => unpackTo(client, familiar, path), client.signal),
+    ensureTree: () => ensureTree(paths, tree, (path) => unpackTo(client, full, path), client.signal),
   };
 }
 

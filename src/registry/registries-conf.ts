@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileError, OciError, systemCode } from '../errors.ts';
 import { splitReference } from '../reference/grammar.ts';
-import { hasHost } from '../reference/reference.ts';
+import { formatRepository, hasHost, parseRepository } from '../reference/reference.ts';
 import { type RegistryEntry, readEntry } from './registries-conf-entry.ts';
 import { fieldsOf, parseToml, readSettings, type TomlFile } from './toml-file.ts';
 
@@ -92,14 +92,22 @@ function refuseVersion1(file: TomlFile): void {
 export async function expandAlias(image: string, texts: readonly SettingsText[]): Promise<string> {
   const { name } = splitReference(image);
   if (name === '' || hasHost(name)) return image;
+  if (texts.every(({ text }) => saysNothingNew(text, name))) return image;
   let alias = '';
   for (const { path, text } of texts) {
-    // The parser is not loaded for names that no file has.
-    if (!text.includes('aliases') || !text.includes(name)) continue;
     const fields = fieldsOf(await parseToml(path, text)).table('aliases');
     alias = fields?.string(name) ?? alias;
     if (fields !== undefined && alias !== '' && !hasHost(alias))
       throw fields.error(name, 'HOST/NAME without tag or digest');
   }
   return alias === '' ? image : alias + image.slice(name.length);
+}
+
+/**
+ * True when no alias of this name is in the text, or one for what it means anyway: most of what distributions ship. Such
+ * names do not wait for the parser.
+ */
+function saysNothingNew(text: string, name: string): boolean {
+  const key = new RegExp(`(?:^|[\\s{,.])(["']?)${RegExp.escape(name)}\\1\\s*=\\s*["'](.*?)["']`, 'gm');
+  return [...text.matchAll(key)].every(([, , value]) => value === formatRepository(parseRepository(name)));
 }

@@ -240,7 +240,12 @@ describe('aliases', () => {
       path: 'first',
       text: '[aliases]\n"fedora" = "registry.fedoraproject.org/fedora"\n"gone" = "a.example/gone"\n"team/tool" = "quay.io/team/tool"',
     },
-    { path: 'second', text: '[aliases]\n"gone" = ""\n"moved" = "b.example/moved"' },
+    {
+      path: 'second',
+      text: '[aliases]\n"gone" = ""\n"moved" = "b.example/moved"\n"busybox" = "x.example/y"',
+    },
+    { path: 'third', text: '[aliases]\nbusybox = "docker.io/library/busybox"' },
+    { path: 'fourth', text: 'aliases = { inline = "quay.io/inline" }' },
   ];
 
   it.each([
@@ -252,6 +257,9 @@ describe('aliases', () => {
     // An empty value takes an alias away.
     ['gone', 'gone'],
     ['alpine', 'alpine'],
+    // What a later file says again is what holds.
+    ['busybox', 'docker.io/library/busybox'],
+    ['inline', 'quay.io/inline'],
     // With a host there is nothing short about a name.
     ['localhost/fedora', 'localhost/fedora'],
     ['docker.io/fedora', 'docker.io/fedora'],
