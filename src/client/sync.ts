@@ -2,7 +2,7 @@
 // many images; what is the same already costs two HEAD requests.
 import pLimit from 'p-limit';
 import { type CopyResult, createCopier } from '../copy/copier.ts';
-import { readGraph, type Selection } from '../copy/graph.ts';
+import { type Graph, readGraph, type Selection } from '../copy/graph.ts';
 import { isOciError, OciError, throwIfAborted } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { keepDocuments } from '../place/keep-documents.ts';
@@ -28,6 +28,12 @@ export interface SyncOptions {
 export interface SyncResult {
   /** Of the entry in the file. */
   line: number;
+  /** The entry's ends as the file writes them. */
+  from: string;
+  to: string;
+  /** Undefined when the tags could not be listed. */
+  tag?: string | undefined;
+  /** The image's names. */
   source: string;
   target: string;
   status: 'copied' | 'unchanged' | 'would copy' | 'failed';
@@ -57,7 +63,8 @@ export async function sync(
       results.push(...(await syncEntry(client, entry, options)));
     } catch (error) {
       if (isOciError(error, 'ABORTED')) throw error;
-      results.push(failed(entry, entry.source.text, entry.target.text, error));
+      const { source, target } = entry;
+      results.push({ ...told(entry), source: source.text, target: target.text, ...failure(error) });
     }
   }
   return results;
@@ -80,14 +87,18 @@ async function syncEntry(client: Client, entry: SyncEntry, options: SyncOptions)
       limit(async (): Promise<SyncResult> => {
         const name = source.nameOf(tag);
         const as = targetName(entry, tag);
-        const told = [nameText(entry.source, name), nameText(entry.target, as)] as const;
+        const known = {
+          ...told(entry),
+          tag,
+          source: nameText(entry.source, name),
+          target: nameText(entry.target, as),
+        };
         try {
           throwIfAborted(client.signal);
-          const result = await copyTag(name, as);
-          return { line: entry.line, source: told[0], target: told[1], ...result };
+          return { ...known, ...(await copyTag(name, as)) };
         } catch (error) {
           if (isOciError(error, 'ABORTED')) throw error;
-          return failed(entry, ...told, error);
+          return { ...known, ...failure(error) };
         }
       }),
     );
@@ -98,7 +109,7 @@ async function syncEntry(client: Client, entry: SyncEntry, options: SyncOptions)
   }
 }
 
-type TagResult = Omit<SyncResult, 'line' | 'source' | 'target' | 'error'>;
+type TagResult = Pick<SyncResult, 'status' | 'digest' | 'referrers' | 'transferred' | 'reused'>;
 
 /** What copies one tag of the entry. */
 async function tagCopier(
@@ -122,17 +133,17 @@ async function tagCopier(
     const known = await source.resolve(name, { signal, cheap: !needsGraph });
     const kept = { ...source, ...keepDocuments(source, known, target) };
     const what = familiarReference(name);
-    const graph = needsGraph
-      ? await readGraph({ source: kept, target, root: known, rootHeld: false, selection, what }, { signal })
-      : undefined;
+    const readParts = (): Promise<Graph> =>
+      readGraph({ source: kept, target, root: known, rootHeld: false, selection, what }, { signal });
+    const graph = needsGraph ? await readParts() : undefined;
     const root = graph?.root ?? known;
     const isSame = await standsFor(target, as, root, signal);
+    // A registry has all that its tag leads to; a store may have been given a part of it by pull.
+    const isWhole = isSame && (hasNameCheck(target) || (await hasAll(graph ?? (await readParts()))));
     const nothing = { transferred: 0, reused: 0 };
     if (options.dryRun === true) {
-      return { status: isSame ? 'unchanged' : 'would copy', digest: root.digest, ...nothing };
+      return { status: isWhole ? 'unchanged' : 'would copy', digest: root.digest, ...nothing };
     }
-    // A registry has all that its tag leads to; a store may have been given a part of it by pull.
-    const isWhole = isSame && hasNameCheck(target);
     const copied: CopyResult = isWhole
       ? { root, manifests: graph?.manifests ?? [], ...nothing }
       : await copier.copy(needsGraph ? kept : source, name, { ...selection, as });
@@ -140,13 +151,19 @@ async function tagCopier(
     const more = referrers ? await withReferrers(request, { signal, onProgress, verb: 'copied' }) : undefined;
     const { transferred, reused } = more ?? copied;
     return {
-      status: isSame && transferred === 0 ? 'unchanged' : 'copied',
+      status: isWhole && transferred === 0 ? 'unchanged' : 'copied',
       digest: copied.root.digest,
       ...(more !== undefined && { referrers: more.referrers }),
       transferred,
       reused,
     };
   };
+
+  async function hasAll({ documents, blobs }: Graph): Promise<boolean> {
+    for (const { descriptor } of documents) if (!(await target.has(descriptor))) return false;
+    for (const blob of blobs.values()) if (!(await target.has(blob))) return false;
+    return true;
+  }
 }
 
 /** True when the name stands for the document in the target already. */
@@ -178,6 +195,10 @@ function nameText(place: SyncPlace, reference: Reference): string {
   return `oci:${place.path}:${place.repository === undefined ? reference.tag : name}`;
 }
 
-function failed({ line }: SyncEntry, source: string, target: string, error: unknown): SyncResult {
-  return { line, source, target, status: 'failed', transferred: 0, reused: 0, error };
+function told({ line, source, target }: SyncEntry): Pick<SyncResult, 'line' | 'from' | 'to'> {
+  return { line, from: source.text, to: target.text };
+}
+
+function failure(error: unknown): Pick<SyncResult, 'status' | 'transferred' | 'reused' | 'error'> {
+  return { status: 'failed', transferred: 0, reused: 0, error };
 }

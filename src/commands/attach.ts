@@ -3,6 +3,7 @@ import { parseAnnotations } from '../cli/annotations.ts';
 import { OciCommand, type Session } from '../cli/command.ts';
 import { imageArg } from '../cli/flags.ts';
 import { attach } from '../client/attach.ts';
+import { OciError } from '../errors.ts';
 import { TITLE } from '../manifest/artifact.ts';
 import { familiarReference, withDigest } from '../reference/reference.ts';
 
@@ -20,7 +21,6 @@ export default class Attach extends OciCommand<typeof Attach> {
     image: imageArg,
     file: Args.string({
       name: 'FILE',
-      required: true,
       description: 'one or more files; the default type is application/octet-stream',
     }),
   };
@@ -40,6 +40,11 @@ export default class Attach extends OciCommand<typeof Attach> {
 
   protected async execute({ argv, flags, client, answer, note }: Session<typeof Attach>): Promise<void> {
     const [image = '', ...files] = argv;
+    if (files.length === 0) {
+      throw new OciError('USAGE', `${image}: attach what?`, {
+        hint: 'write: ocitool attach IMAGE FILE... --artifact-type TYPE',
+      });
+    }
     const attached = await attach(client, image, files, {
       artifactType: flags['artifact-type'],
       annotations: parseAnnotations(flags.annotation ?? []),

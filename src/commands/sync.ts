@@ -40,7 +40,7 @@ function countOf(results: SyncResult[], status: SyncResult['status']): number {
 function toJson(results: SyncResult[], dryRun: boolean): object {
   return {
     dryRun,
-    results: results.map(({ error, transferred, reused, ...result }) => {
+    results: results.map(({ error, from: _from, to: _to, transferred, reused, ...result }) => {
       const { code, message, hint } = error === undefined ? {} : toFailure(error);
       return {
         ...result,
@@ -68,23 +68,24 @@ function toLines(results: SyncResult[], file: string, width: number): string[] {
     const count = countOf(results, status);
     return count === 0 ? [] : [`${formatCount(count)} ${status}`];
   });
-  return [
-    ...formatTable(
-      [
-        { title: 'STATUS' },
-        { title: 'SENT', align: 'right' },
-        { title: 'SOURCE', flexible: true },
-        { title: 'TARGET', flexible: true },
-      ],
-      results.map(({ status, transferred, source, target }) => [
-        status,
-        transferred === 0 ? '-' : formatBytes(transferred),
-        source,
-        target,
-      ]),
-      { width },
-    ),
-    ...failures,
-    counts.join(', '),
-  ];
+  const lines: string[] = [];
+  for (const group of Map.groupBy(results, ({ line }) => line).values()) {
+    const [{ from, to } = { from: '', to: '' }] = group;
+    lines.push(`${printable(from)} -> ${printable(to)}`);
+    const rows = group.map(({ tag = '-', status, transferred }) => [
+      '',
+      tag,
+      status,
+      transferred === 0 ? '' : formatBytes(transferred),
+    ]);
+    const columns = [
+      { title: '' },
+      { title: '', flexible: true },
+      { title: '' },
+      { title: '', align: 'right' },
+    ] as const;
+    // Without the titles, which would come again with each entry.
+    lines.push(...formatTable([...columns], rows, { width }).slice(1));
+  }
+  return [...lines, ...failures, counts.join(', ')];
 }

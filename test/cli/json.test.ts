@@ -193,6 +193,7 @@ describe('failures', () => {
     ['a removal of what is no registry’s', () => ['rm', served.name], 2, 'USAGE'],
     ['a sync without a file', () => ['sync', '/nonexistent.yaml'], 3, 'PATH_NOT_FOUND'],
     ['an attachment without a type', () => ['attach', served.name, 'x'], 2, 'USAGE'],
+    ['an attachment of nothing', () => ['attach', served.name, '--artifact-type', 'a/b'], 2, 'USAGE'],
     ['a directory attached', () => ['attach', served.name, '/tmp', '--artifact-type', 'a/b'], 2, 'USAGE'],
     ['no such path', () => ['cat', served.name, '/nope'], 3, 'PATH_NOT_FOUND'],
     ['no such archive', () => ['inspect', 'oci-archive:/nonexistent.tar'], 3, 'PATH_NOT_FOUND'],

@@ -8,6 +8,7 @@ import { openStore } from '../../src/blobstore/store.ts';
 import { attach } from '../../src/client/attach.ts';
 import { type Client, createClient } from '../../src/client/client.ts';
 import { digest } from '../../src/client/documents.ts';
+import { pull } from '../../src/client/pull.ts';
 import { push } from '../../src/client/push.ts';
 import { referrers } from '../../src/client/referrers.ts';
 import { type SyncOptions, type SyncResult, sync } from '../../src/client/sync.ts';
@@ -123,6 +124,26 @@ describe.skipIf(!hasTools('docker-registry'))('sync', () => {
     expect(await digest(client, `oci:${dir}/layout:here/app:1.0`)).toBe(expected);
     expect(statuses(await run(yaml))).toEqual(Array.from({ length: 7 }, () => 'unchanged'));
     expect(await (await openStore(join(dir, 'layout'))).check()).toMatchObject({ ok: true });
+  });
+
+  test('a store that pulled one platform under the name lacks the others: a dry run says so', async () => {
+    const place = `${host}/team/app:2.0`;
+    const one = createClient({
+      store: join(dir, 'one'),
+      platform: 'linux/arm64',
+      transport: { plainHttp: true },
+    });
+    const all = createClient({ store: join(dir, 'one'), transport: { plainHttp: true } });
+    try {
+      await pull(one, place);
+      const entries = parseSyncFile(`- {source: '${place}', target: store}`, 'mirror.yaml');
+      expect(statuses(await sync(all, entries, { dryRun: true }))).toEqual(['would copy']);
+      expect(statuses(await sync(all, entries))).toEqual(['copied']);
+      expect(statuses(await sync(all, entries, { dryRun: true }))).toEqual(['unchanged']);
+    } finally {
+      await one.close();
+      await all.close();
+    }
   });
 
   test('some platforms: the index is written anew, and the next sync knows it', async () => {
