@@ -4,12 +4,13 @@ import { cpus, release, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Ground, prepareGround, root } from './ground.ts';
+import { links } from './links.ts';
 import { SLOW_RUNS } from './measure.ts';
 import { look, pull, type Row, rootfs, startup, stored, zstd } from './rows.ts';
 import { growth, memory } from './sizes.ts';
 import { type Outcome, replaceSection, summary } from './table.ts';
 
-const ROWS: Record<string, Row> = { rootfs, stored, pull, zstd, memory, growth, look, startup };
+const ROWS: Record<string, Row> = { rootfs, stored, pull, links, zstd, memory, growth, look, startup };
 
 function fail(message: string): never {
   console.error(

@@ -6,9 +6,10 @@ import { Command, type Interfaces } from '@oclif/core';
 import { type Client, createClient } from '../client/client.ts';
 import { fileError, OciError } from '../errors.ts';
 import type { LimitOptions } from '../layer/limits.ts';
+import { createRateLimiter } from '../registry/rate-limiter.ts';
 import { createReporter, type ProgressMode, type Reporter } from '../ui/reporter.ts';
 import { reportFailure } from './failure-output.ts';
-import { globalFlags, type limitFlags } from './flags.ts';
+import { globalFlags, type limitFlags, type networkFlags } from './flags.ts';
 import { type SignalWatch, watchSignals } from './signals.ts';
 
 /** What `execute` works with. */
@@ -52,7 +53,7 @@ export abstract class OciCommand<T extends typeof Command> extends Command {
     const reporter = createReporter(mode, process.stderr, process.env);
     const signals = this.watchSignals();
     const client = createClient({
-      ...clientOptions(common),
+      ...clientOptions(common, flags),
       limits: limitsOf(flags),
       onProgress: reporter.onProgress,
       signal: signals.signal,
@@ -100,6 +101,7 @@ async function writeToStdout(bytes: Uint8Array | Readable): Promise<void> {
 /** The client options the global flags stand for. */
 function clientOptions(
   flags: Interfaces.InferredFlags<typeof globalFlags>,
+  { 'limit-rate': limitRate }: Partial<Interfaces.InferredFlags<typeof networkFlags>>,
 ): Parameters<typeof createClient>[0] {
   return {
     store: flags.store,
@@ -112,6 +114,7 @@ function clientOptions(
       ca: readPem(flags.ca, '--ca'),
       cert: readPem(flags.cert, '--cert'),
       key: readPem(flags.key, '--key'),
+      limiter: limitRate === undefined ? undefined : createRateLimiter(limitRate),
       timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
     },
   };

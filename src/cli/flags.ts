@@ -90,6 +90,14 @@ export const limitFlags = {
   }),
 };
 
+/** For every command that moves blobs over a network. */
+export const networkFlags = {
+  'limit-rate': sizeFlag({
+    helpValue: 'RATE',
+    summary: 'Bytes per second over the network, both directions together, such as 5MB',
+  }),
+};
+
 const ROOTLESS_MODES = ['auto', 'userns', 'record', 'off'] as const;
 export type RootlessMode = (typeof ROOTLESS_MODES)[number];
 

@@ -2,8 +2,10 @@
 import { Args, Flags } from '@oclif/core';
 import type { CopiedImage, TransferOptions } from '../client/transfer.ts';
 import { familiarReference, withDigest } from '../reference/reference.ts';
+import { networkFlags } from './flags.ts';
 
 export const transferFlags = {
+  ...networkFlags,
   'all-platforms': Flags.boolean({
     summary: 'All of the image as it is, same digest, or fail. Default: all that the source has',
   }),

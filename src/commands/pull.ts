@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Args, Flags } from '@oclif/core';
 import { registryName } from '../archive/image-name.ts';
 import { OciCommand, type Session } from '../cli/command.ts';
-import { limitFlags, rootlessFlag } from '../cli/flags.ts';
+import { limitFlags, networkFlags, rootlessFlag } from '../cli/flags.ts';
 import { ownershipNote, takeOwnership } from '../cli/rootless.ts';
 import { verifyFlags, verifying, verifyRuleOf } from '../cli/signer-flags.ts';
 import { type PulledFiles, pullFiles } from '../client/artifact-pull.ts';
@@ -55,6 +55,7 @@ export default class Pull extends OciCommand<typeof Pull> {
       summary: 'Write the files of an artifact to DIR, by their titles, and nothing to the store (one IMAGE)',
     }),
     force: Flags.boolean({ dependsOn: ['output'], summary: 'Replace files that are there' }),
+    ...networkFlags,
     rootless: rootlessFlag({ dependsOn: ['unpack'] }),
     'max-bytes': { ...limitFlags['max-bytes'], dependsOn: ['unpack'] },
     'max-entries': { ...limitFlags['max-entries'], dependsOn: ['unpack'] },

@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
+import { networkFlags } from '../cli/flags.ts';
 import { type SyncResult, sync } from '../client/sync.ts';
 import { EXIT, toFailure } from '../ui/failure.ts';
 import { formatBytes, formatCount, printable } from '../ui/format.ts';
@@ -18,6 +19,7 @@ export default class Sync extends OciCommand<typeof Sync> {
   static override flags = {
     'dry-run': Flags.boolean({ char: 'n', summary: 'Copy nothing, show what would be copied' }),
     concurrency: Flags.integer({ min: 1, max: 64, default: 6, helpValue: 'N', summary: 'Blobs in flight' }),
+    ...networkFlags,
   };
 
   protected async execute({ args, flags, client, answer, width }: Session<typeof Sync>): Promise<void> {

@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
-import { imageArg, limitFlags, rootlessFlag } from '../cli/flags.ts';
+import { imageArg, limitFlags, networkFlags, rootlessFlag } from '../cli/flags.ts';
 import { ownershipNote, takeOwnership } from '../cli/rootless.ts';
 import { unpack } from '../client/unpack.ts';
 import { describeUnpacked } from '../ui/describe-unpacked.ts';
@@ -21,6 +21,7 @@ export default class Unpack extends OciCommand<typeof Unpack> {
   };
   static override flags = {
     ...limitFlags,
+    ...networkFlags,
     bundle: Flags.boolean({
       summary: 'Write a bundle for crun, runc or youki: DIR/config.json and DIR/rootfs',
     }),

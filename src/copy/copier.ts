@@ -65,7 +65,7 @@ export function createCopier(target: ImageTarget, options: CopierOptions = {}): 
   /** Blobs that come from one host share its connections. */
   function flowsFrom(source: ImageSource): FlowGroup | undefined {
     if (!isSplit(source)) return undefined;
-    const group = groups.get(source.registry) ?? createFlowGroup(source.connections);
+    const group = groups.get(source.registry) ?? createFlowGroup(source);
     groups.set(source.registry, group);
     return group;
   }

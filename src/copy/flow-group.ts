@@ -1,5 +1,6 @@
 // All that is being read from one host: what comes in is counted together, and a connection more is given to the blob that
 // has most left. Connections are bounded for the host, whatever number of blobs is under way.
+import type { SplitSource } from '../place/place.ts';
 import { createFlowControl } from './flow-control.ts';
 import { PART_LEAST } from './part-plan.ts';
 
@@ -32,9 +33,11 @@ const TICK_MS = 100;
 /** Bytes per second from which on one process has enough to do with them. */
 const ENOUGH = 300_000_000;
 const PART_MOST = 32 << 20;
-/** A group for a host that takes `connections` at once; `enough` when a lower rate is all that may be had. */
-export function createFlowGroup(connections: number, enough: number = ENOUGH): FlowGroup {
-  const control = createFlowControl({ most: connections, enough: Math.min(enough, ENOUGH) });
+/** The group of the source's host. */
+export function createFlowGroup({ connections, bytesPerSecond = ENOUGH }: SplitSource): FlowGroup {
+  // A rate that is limited to this is reached at a little less.
+  const enough = Math.min(ENOUGH, 0.9 * bytesPerSecond);
+  const control = createFlowControl({ most: connections, enough });
   const readings = new Set<Reading>();
   let flows = 0;
   let timer: NodeJS.Timeout | undefined;

@@ -76,6 +76,8 @@ export interface SplitSource {
   readonly registry: string;
   /** Parts it is read in at once, at most. */
   readonly connections: number;
+  /** All that it is allowed to give. Default: what it can. */
+  readonly bytesPerSecond?: number | undefined;
 }
 
 /** Options of `ingest`. */

@@ -14,7 +14,16 @@ export type ProgressEvent =
   | { type: 'reused'; descriptor: Descriptor }
   /** `verb` says what was done to it; `pulled` when it is not there. */
   | { type: 'done'; descriptor: Descriptor; verb?: TransferVerb | undefined }
-  | { type: 'retrying'; what: string; reason: string; attempt: number; delayMs: number; digest?: Digest }
+  /** `what` waits `delayMs` and is tried again. `status` is what a registry answered: 429 when it limits requests. */
+  | {
+      type: 'retrying';
+      what: string;
+      reason: string;
+      attempt: number;
+      delayMs: number;
+      digest?: Digest;
+      status?: number;
+    }
   | { type: 'warning'; message: string }
   /** A layer is being unpacked: bytes of the compressed blob read so far. */
   | { type: 'unpacking'; digest: Digest; bytes: number }

@@ -116,6 +116,7 @@ function at(endpoint: Endpoint, inner: Transport): Transport {
   return {
     retry: inner.retry,
     connections: inner.connections,
+    limiter: inner.limiter,
     onProgress: inner.onProgress,
     origin,
     request: async (request) => inner.request(directed(request, await origin())),

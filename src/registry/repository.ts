@@ -97,6 +97,7 @@ export function openRepository(
     registry,
     repository,
     connections: transport.connections,
+    bytesPerSecond: transport.limiter?.bytesPerSecond,
     async resolve(reference, options) {
       const { descriptor, raw } = await resolveManifest(session, reference, { ...options, suggest });
       if (raw !== undefined) keep(descriptor.digest, raw);

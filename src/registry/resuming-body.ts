@@ -53,12 +53,19 @@ export function resumingBody(first: OpenedBody, options: ResumingBodyOptions): R
   let attempt = 0;
   let attemptedAt = held;
   let done = false;
+  let isFull = false;
+  /** Set while the rate is limited and nothing may come. */
+  let waiting: NodeJS.Timeout | undefined;
 
   const stream = new LendingStream({
     highWaterMark: BUFFER_BYTES,
-    read: () => void body.resume(),
+    read() {
+      isFull = false;
+      if (waiting === undefined) body.resume();
+    },
     destroy(error, callback) {
       done = true;
+      clearTimeout(waiting);
       stopped.abort();
       body.destroy();
       callback(error);
@@ -87,9 +94,15 @@ export function resumingBody(first: OpenedBody, options: ResumingBodyOptions): R
           stream.give(chunk.subarray(0, chunk.length - (held - most)));
           finish();
           current.destroy();
-        } else if (!stream.give(chunk)) {
-          current.pause();
+          return;
         }
+        isFull = !stream.give(chunk);
+        const ms = transport.limiter?.take(chunk.length) ?? 0;
+        if (ms > 0) {
+          clearTimeout(waiting);
+          waiting = setTimeout(goOn, ms);
+        }
+        if (isFull || ms > 0) current.pause();
       },
       end() {
         over(
@@ -100,6 +113,12 @@ export function resumingBody(first: OpenedBody, options: ResumingBodyOptions): R
       },
       error: (error) => over(networkError(error, host, what)),
     });
+  }
+
+  /** The bytes that came are paid for. */
+  function goOn(): void {
+    waiting = undefined;
+    if (!isFull && !done) body.resume();
   }
 
   function finish(): void {

@@ -9,6 +9,7 @@ import { createDispatchers, DEFAULT_CONNECTIONS, registryKinds } from './dispatc
 import { follow, isOneShot, plainHttpAllowed } from './follow.ts';
 import { type HttpRequest, type HttpResponse, header, headerValues, type ResponseHeaders } from './http.ts';
 import { isNoTlsServer, isUnreachable, networkError } from './network-error.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 import { realmAllowed, realmRefused } from './realm.ts';
 import { receive } from './receive.ts';
 import {
@@ -40,6 +41,8 @@ export interface TransportOptions {
   /** Connections to one host, default 6. */
   connectionsPerHost?: number | undefined;
   userAgent?: string | undefined;
+  /** Holds back the bytes of blobs, in both directions; several transports may share one. */
+  limiter?: RateLimiter | undefined;
   /** How failed requests are tried again. */
   retry?: Partial<RetryPolicy> | undefined;
   /** A program's own undici dispatcher: TLS and proxies are then its business, and closing it too. */
@@ -53,6 +56,7 @@ export interface Transport {
   readonly retry: RetryPolicy;
   /** To one host. */
   readonly connections: number;
+  readonly limiter: RateLimiter | undefined;
   readonly onProgress: OnProgress;
   /**
    * Where a registry's API is, such as `https://registry-1.docker.io`. A loopback registry is asked once whether it
@@ -152,7 +156,8 @@ export function createTransport(options: TransportOptions = {}): Transport {
         await discard(outcome);
       }
       const delayMs = retryDelay(retry, attempt, retryAfterMs);
-      onProgress({ type: 'retrying', what: request.what, reason, attempt, delayMs });
+      const status = isOciError(outcome) ? {} : { status: outcome.status };
+      onProgress({ type: 'retrying', what: request.what, reason, attempt, delayMs, ...status });
       await pause(delayMs, signal);
     }
   }
@@ -192,6 +197,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
   return {
     retry,
     connections: options.connectionsPerHost ?? DEFAULT_CONNECTIONS,
+    limiter: options.limiter,
     onProgress,
     async origin(registry, { signal } = {}) {
       const host = apiHost(registry);

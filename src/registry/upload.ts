@@ -157,7 +157,9 @@ function openUpload({ session, descriptor, what, attempts, offset, signal, forge
       verifier?.update(chunk);
       written += chunk.length;
       try {
-        return sink.write(chunk)?.catch(failed);
+        const wait = transport.limiter?.take(chunk.length) ?? 0;
+        const sent = sink.write(chunk)?.catch(failed);
+        return wait === 0 ? sent : Promise.all([sent, pause(wait, stop.signal)]).then(() => {});
       } catch (error) {
         failed(error);
       }

@@ -4,7 +4,7 @@ import type { Paint } from './color.ts';
 import { formatBytes, formatDuration, printable, shortDigest } from './format.ts';
 import type { Reporter } from './reporter.ts';
 import { truncate } from './table.ts';
-import { createTransferState, type Transfer } from './transfer-state.ts';
+import { createTransferState, type Transfer, type TransferSum } from './transfer-state.ts';
 
 /** A redraw costs a write to the terminal; ten a second look smooth. */
 const FRAME_MS = 100;
@@ -34,15 +34,18 @@ export function createBars(screen: Screen, paint: Paint): Reporter {
 
   function frame(now: number): string[] {
     const columns = screen.columns ?? 80;
-    const room = Math.max(1, (screen.rows ?? 24) - 2);
+    // The sum and what waits have a line each, and the cursor stands below.
+    const room = Math.max(1, (screen.rows ?? 24) - 3);
     const all = [...state.transfers.values()];
     // Too many for the screen: what moves is worth showing, what is done is only counted.
     const shown =
       all.length <= room
         ? all
-        : all.filter((t) => t.phase !== 'done' && t.phase !== 'waiting').slice(0, room - 1);
+        : all.filter((t) => t.phase !== 'done' && t.phase !== 'waiting').slice(0, room);
     const lines = shown.map((transfer) => barLine(transfer, columns, paint));
-    if (all.length > 1) lines.push(summaryLine(all, state.rate(now), columns));
+    const sum = state.sum(now);
+    if (all.length > 1 || sum.left !== undefined) lines.push(summaryLine(sum, columns));
+    if (state.waiting !== '') lines.push(paint.yellow(truncate(printable(state.waiting), columns - 1)));
     return lines;
   }
 
@@ -60,14 +63,14 @@ export function createBars(screen: Screen, paint: Paint): Reporter {
       screen.write(`${erase()}${paint.yellow('warning:')} ${printable(event.message)}\n`);
     }
     state.apply(event, performance.now());
-    if (state.transfers.size > 0 && !closed) timer ??= setTimeout(draw, FRAME_MS);
+    if ((state.transfers.size > 0 || state.waiting !== '') && !closed) timer ??= setTimeout(draw, FRAME_MS);
   }
 
   function close(): void {
     clearTimeout(timer);
     if (closed) return;
     closed = true;
-    if (state.transfers.size > 0) draw();
+    if (state.transfers.size > 0 || drawn > 0) draw();
     if (cursorHidden) screen.write(SHOW_CURSOR);
   }
 
@@ -77,6 +80,8 @@ export function createBars(screen: Screen, paint: Paint): Reporter {
 const BAR_WIDTH = 24;
 /** `id  ` and `  held / total  ` around the bar. */
 const FIXED_WIDTH = 14 + 21;
+/** Columns from which on a waiting blob's numbers leave room for the reason. */
+const ROOMY = 64;
 /** Room for `unpacking` behind it. */
 const TEXT_WIDTH = 9;
 
@@ -90,8 +95,13 @@ function barLine(transfer: Transfer, columns: number, paint: Paint): string {
   if (phase === 'waiting')
     return `${id}  ${paint.dim(truncate(`  waiting       ${size.padStart(7)}`, columns - 15))}`;
   const fraction = descriptor.size === 0 ? 1 : Math.min(1, bytes / descriptor.size);
-  const text = transfer.note === '' ? phase : `${phase}: ${printable(transfer.note)}`;
   const numbers = `${formatBytes(bytes).padStart(7)} / ${size.padStart(7)}`;
+  // Why it waits matters more than a bar that does not move.
+  if (phase === 'retrying') {
+    const told = columns < ROOMY ? '' : `${numbers}  `;
+    return truncate(`${id}  ${told}${printable(transfer.note)}`, columns - 1);
+  }
+  const text = transfer.note === '' ? phase : `${phase}: ${printable(transfer.note)}`;
   // The last column stays free: a terminal that has just filled it may wrap.
   const room = columns - 1 - FIXED_WIDTH;
   const width = Math.min(BAR_WIDTH, room - TEXT_WIDTH);
@@ -101,13 +111,12 @@ function barLine(transfer: Transfer, columns: number, paint: Paint): string {
   return `${id}  ${bar}  ${numbers}  ${truncate(text, room - width)}`;
 }
 
-function summaryLine(all: Transfer[], rate: number, columns: number): string {
-  const total = all.reduce((sum, transfer) => sum + transfer.descriptor.size, 0);
-  const held = all.reduce((sum, transfer) => sum + (transfer.phase === 'waiting' ? 0 : transfer.bytes), 0);
-  const done = all.filter((transfer) => transfer.phase === 'done').length;
-  const parts = [`${done} of ${all.length} done`, `${formatBytes(held)} / ${formatBytes(total)}`];
-  if (rate > 0 && done < all.length) {
-    parts.push(`${formatBytes(rate)}/s`, `${formatDuration((total - held) / rate)} left`);
-  }
+/** What matters most comes first: a narrow screen cuts the end off. */
+function summaryLine(sum: TransferSum, columns: number): string {
+  const { done, count, held, total, rate, left, reused, resumed } = sum;
+  const parts = [`${done} of ${count} done`, `${formatBytes(held)} / ${formatBytes(total)}`];
+  if (left !== undefined) parts.push(`${formatBytes(rate)}/s`, `${formatDuration(left)} left`);
+  if (reused > 0) parts.push(`${formatBytes(reused)} there`);
+  if (resumed > 0) parts.push(`${formatBytes(resumed)} resumed`);
   return truncate(parts.join('  '), columns - 1);
 }

@@ -1,7 +1,8 @@
 // Progress where there is no terminal: a line when something happens, and one now and then while something large moves.
-import { formatBytes, printable, shortDigest } from './format.ts';
+import { formatBytes, formatDuration, printable, shortDigest } from './format.ts';
 import type { Reporter } from './reporter.ts';
 import { createTransferState } from './transfer-state.ts';
+import { whyWaiting } from './waiting.ts';
 
 /** A CI log wants a sign of life, not a bar. */
 const HEARTBEAT_MS = 10_000;
@@ -13,10 +14,9 @@ export function createPlainLines(write: (line: string) => void): Reporter {
   function beat(now: number): void {
     if (now - lastBeat < HEARTBEAT_MS) return;
     lastBeat = now;
-    const all = [...state.transfers.values()];
-    const total = all.reduce((sum, transfer) => sum + transfer.descriptor.size, 0);
-    const held = all.reduce((sum, transfer) => sum + transfer.bytes, 0);
-    write(`${formatBytes(held)} of ${formatBytes(total)}, ${formatBytes(state.rate(now))}/s`);
+    const { held, total, rate, left } = state.sum(now);
+    const eta = left === undefined ? '' : `, ${formatDuration(left)} left`;
+    write(`${formatBytes(held)} of ${formatBytes(total)}, ${formatBytes(rate)}/s${eta}`);
   }
 
   return {
@@ -44,9 +44,7 @@ export function createPlainLines(write: (line: string) => void): Reporter {
           write(`${shortDigest(event.digest)}: unpacked, ${event.entries} entries`);
           break;
         case 'retrying':
-          write(
-            `${printable(event.what)}: ${printable(event.reason)}; again in ${Math.ceil(event.delayMs / 1000)}s`,
-          );
+          write(printable(`${event.what}: ${whyWaiting(event, new Date())}`));
           break;
         case 'warning':
           write(`warning: ${printable(event.message)}`);

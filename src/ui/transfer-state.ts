@@ -2,6 +2,7 @@
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { ProgressEvent } from '../place/progress.ts';
 import type { Digest } from '../reference/digest.ts';
+import { blobOf, whyWaiting } from './waiting.ts';
 
 /** One blob or layer as the listeners show it. */
 export interface Transfer {
@@ -20,7 +21,27 @@ export interface TransferState {
   transfers: Map<Digest, Transfer>;
   /** Bytes per second over the last seconds. */
   rate(now: number): number;
+  /** All blobs together; with the rate of now. */
+  sum(now: number): TransferSum;
+  /** What waits that is no blob, such as the manifest at the start, and why; empty when nothing does. */
+  readonly waiting: string;
   apply(event: ProgressEvent, now: number): void;
+}
+
+/** Bytes of all blobs together. */
+export interface TransferSum {
+  /** Blobs that are done, of how many. */
+  done: number;
+  count: number;
+  held: number;
+  total: number;
+  /** Bytes that were there before, and bytes of blobs that went on where an earlier attempt stopped. */
+  reused: number;
+  resumed: number;
+  /** Bytes per second; 0 when nothing moves, or too little is known. */
+  rate: number;
+  /** Seconds until everything is there; undefined when nothing moves or everything is done. */
+  left: number | undefined;
 }
 
 /** The rate is measured over this long. Milliseconds. */
@@ -31,6 +52,9 @@ export function createTransferState(): TransferState {
   /** Sums of received bytes, one sample a tenth of a second. */
   const samples: { at: number; total: number }[] = [];
   let received = 0;
+  let reused = 0;
+  let resumed = 0;
+  let waiting = '';
 
   function of(descriptor: Descriptor): Transfer {
     let transfer = transfers.get(descriptor.digest);
@@ -52,6 +76,7 @@ export function createTransferState(): TransferState {
     transfer.phase = phase;
     transfer.bytes = bytes;
     transfer.note = '';
+    waiting = '';
     const last = samples.at(-1);
     if (last === undefined || now - last.at >= 100) samples.push({ at: now, total: received });
     while (samples.length > 2 && now - (samples[0]?.at ?? now) > RATE_WINDOW) samples.shift();
@@ -66,7 +91,11 @@ export function createTransferState(): TransferState {
 
   function apply(event: ProgressEvent, now: number): void {
     switch (event.type) {
+      case 'resolved':
+        waiting = '';
+        break;
       case 'queued':
+        waiting = '';
         of(event.descriptor);
         break;
       case 'started':
@@ -75,6 +104,7 @@ export function createTransferState(): TransferState {
         transfer.phase = 'pulling';
         transfer.bytes = event.offset;
         transfer.note = event.type === 'resumed' ? 'resumed' : '';
+        if (event.type === 'resumed') resumed += event.offset;
         break;
       }
       case 'advanced':
@@ -84,6 +114,7 @@ export function createTransferState(): TransferState {
         advance(transfers.get(event.digest), 'unpacking', event.bytes, now);
         break;
       case 'reused':
+        reused += event.descriptor.size;
         finish(of(event.descriptor), 'already there');
         break;
       case 'done':
@@ -95,10 +126,14 @@ export function createTransferState(): TransferState {
         break;
       }
       case 'retrying': {
-        const transfer = event.digest === undefined ? undefined : transfers.get(event.digest);
-        if (transfer !== undefined) {
+        const digest = blobOf(event);
+        const transfer = digest === undefined ? undefined : transfers.get(digest);
+        const why = whyWaiting(event, new Date());
+        if (transfer === undefined) {
+          waiting = `${event.what}: ${why}`;
+        } else {
           transfer.phase = 'retrying';
-          transfer.note = `${event.reason}, again in ${Math.ceil(event.delayMs / 1000)}s`;
+          transfer.note = why;
         }
         break;
       }
@@ -113,5 +148,23 @@ export function createTransferState(): TransferState {
     return ((received - first.total) * 1000) / (now - first.at);
   }
 
-  return { transfers, rate, apply };
+  function sum(now: number): TransferSum {
+    const all = [...transfers.values()];
+    const total = all.reduce((bytes, { descriptor }) => bytes + descriptor.size, 0);
+    const held = all.reduce((bytes, one) => bytes + (one.phase === 'waiting' ? 0 : one.bytes), 0);
+    const done = all.filter(({ phase }) => phase === 'done').length;
+    const speed = rate(now);
+    const left = speed > 0 && done < all.length ? (total - held) / speed : undefined;
+    return { done, count: all.length, held, total, reused, resumed, rate: speed, left };
+  }
+
+  return {
+    transfers,
+    rate,
+    sum,
+    apply,
+    get waiting() {
+      return waiting;
+    },
+  };
 }

@@ -35,7 +35,12 @@ export async function startFaultProxy(
   };
 
   function asAsked(request: IncomingMessage): Asked {
-    return { method: request.method ?? 'GET', path: request.url ?? '/', headers: request.headers };
+    return {
+      method: request.method ?? 'GET',
+      path: request.url ?? '/',
+      headers: request.headers,
+      body: request,
+    };
   }
 
   const other = createServer((request, response) => {
@@ -88,9 +93,10 @@ function addressOf(server: Server): string {
 /** The real registry at `address` as an upstream; its answers are held in memory. */
 export function behind(address: string, agent?: Agent): Upstream {
   const [host, port] = address.split(':');
-  return async ({ method, path, headers }) => {
+  return async ({ method, path, headers, body: sent }) => {
     const request = httpRequest({ host, port, method, path, headers, ...(agent && { agent }) });
-    request.end();
+    if (sent === undefined) request.end();
+    else sent.pipe(request);
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     const body = await buffer(response);
     const kept = Object.entries(response.headers).filter(([name]) => name !== 'connection');

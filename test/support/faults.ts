@@ -1,5 +1,6 @@
 // What can go wrong with one answer of a registry, and how each fault is played over a real socket.
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
 
 /** One request, as an upstream sees it. */
 export interface Asked {
@@ -7,6 +8,8 @@ export interface Asked {
   /** With its query. */
   path: string;
   headers: IncomingHttpHeaders;
+  /** What a PUT, POST or PATCH sends. */
+  body?: Readable;
   /** True at the host that redirects lead to. */
   storage?: boolean;
 }

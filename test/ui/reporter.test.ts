@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
+import type { ProgressEvent } from '../../src/place/progress.ts';
 import { digestOf } from '../../src/reference/digest.ts';
 import { createBars } from '../../src/ui/bars.ts';
 import { createPaint, wantsColor } from '../../src/ui/color.ts';
 import { createJsonLines } from '../../src/ui/json-lines.ts';
 import { createPlainLines } from '../../src/ui/plain-lines.ts';
 import { createTransferState } from '../../src/ui/transfer-state.ts';
+import { blobOf, whyWaiting } from '../../src/ui/waiting.ts';
 
 const layer = (name: string, size: number) => ({ mediaType: 'x/y', digest: digestOf(name), size });
 const a = layer('a', 1000);
@@ -22,7 +24,7 @@ test('plain lines tell what happened, once', () => {
   expect(lines).toEqual([
     'ca978112ca1b: pulled, 1.00kB',
     '3e23e8160039: already there, 2.00MB',
-    'GET blob: 429; again in 2s',
+    'GET blob: 429, again in 2s',
   ]);
 });
 
@@ -71,6 +73,80 @@ test('the rate counts what arrived, not what was there', () => {
     state.apply({ type: 'advanced', digest: b.digest, bytes: 1_500_000 + i * 10_000 }, i * 100);
   }
   expect(state.rate(1000)).toBeCloseTo(100_000, -4);
+});
+
+/** What is on the screen after the last redraw. */
+function lastFrame(screen: string): string[] {
+  const frame = screen.split('\u001b[J').at(-1) ?? '';
+  return frame.split('\n').map((line) => line.replace(/\u001b\[\??\d*[a-zA-Z]|\r/g, ''));
+}
+
+const retrying = { type: 'retrying', reason: 'x answered 503', attempt: 1, delayMs: 1500 } as const;
+
+test('the sum tells the rate, what is left, what was there and what was resumed', () => {
+  const state = createTransferState();
+  state.apply({ type: 'queued', descriptor: a }, 0);
+  state.apply({ type: 'reused', descriptor: a }, 0);
+  state.apply({ type: 'resumed', descriptor: b, offset: 1_000_000 }, 0);
+  for (let i = 1; i <= 10; i += 1) {
+    state.apply({ type: 'advanced', digest: b.digest, bytes: 1_000_000 + i * 50_000 }, i * 100);
+  }
+  const { rate, left, ...sum } = state.sum(1000);
+  expect(sum).toEqual({
+    done: 1,
+    count: 2,
+    held: 1_501_000,
+    total: 2_001_000,
+    reused: 1000,
+    resumed: 1_000_000,
+  });
+  expect(rate).toBeCloseTo(500_000, -5);
+  expect(left).toBeCloseTo(1, 0);
+});
+
+test.each([
+  [120, 'rate limited until'],
+  [80, 'rate limited until'],
+  [60, 'rate limited until'],
+  [40, ''],
+  [20, ''],
+])('bars on %i columns tell why a blob waits, and are not wider', (columns, told) => {
+  let screen = '';
+  const bars = createBars({ columns, rows: 24, write: (text) => (screen += text) }, createPaint(false));
+  bars.onProgress({ type: 'queued', descriptor: a });
+  bars.onProgress({ type: 'queued', descriptor: b });
+  bars.onProgress({ type: 'started', descriptor: b, offset: 0 });
+  bars.onProgress({ type: 'advanced', digest: b.digest, bytes: 1_000_000 });
+  const what = `registry.example/library/alpine@${b.digest}`;
+  bars.onProgress({ ...retrying, what, status: 429, delayMs: 60_000 });
+  bars.close();
+  const lines = lastFrame(screen);
+  expect(lines[1]).toContain(told);
+  expect(lines.every((line) => line.length < columns)).toBe(true);
+});
+
+test('what waits before there is a blob has a line of its own until it goes on', () => {
+  let screen = '';
+  const bars = createBars({ columns: 80, rows: 24, write: (text) => (screen += text) }, createPaint(false));
+  const state = createTransferState();
+  for (const apply of [bars.onProgress, (event: ProgressEvent) => state.apply(event, 0)]) {
+    apply({ ...retrying, what: 'registry.example/app:1', status: 503 });
+  }
+  expect(state.waiting).toBe('registry.example/app:1: x answered 503, again in 2s');
+  state.apply({ type: 'resolved', name: 'registry.example/app:1', descriptor: a }, 0);
+  expect(state.waiting).toBe('');
+  bars.close();
+});
+
+test('why something waits: the time of day for long waits, without what was said already', () => {
+  const now = new Date(2026, 0, 1, 12, 3, 31);
+  const what = `example.com/app@${a.digest}`;
+  const why = (more: object): string => whyWaiting({ ...retrying, what, ...more }, now);
+  expect(why({ status: 429, delayMs: 60_000 })).toBe('rate limited until 12:04:31');
+  expect(why({ delayMs: 15_000 })).toBe('x answered 503, again at 12:03:46');
+  expect(why({ reason: `${what}: example.com: reset` })).toBe('example.com: reset, again in 2s');
+  expect(blobOf({ ...retrying, what })).toBe(a.digest);
+  expect(blobOf({ ...retrying, what: 'example.com/app:1' })).toBeUndefined();
 });
 
 test('colour only where it is wanted', () => {
