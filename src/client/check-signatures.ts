@@ -38,12 +38,11 @@ export async function checkSignatures(
   demands: readonly Demand[],
   use: RepositoryUse = {},
 ): Promise<CheckedImage> {
-  const subject = await subjectOf(image.source, image.root, client);
   const refused: RefusedSignature[] = [];
-  for (const candidate of await candidatesOf(client, image, subject, use.onePlatform === true)) {
-    const verdict = await checkSubject(client, image, candidate.subject, demands);
+  for await (const { descriptor, subject } of candidatesOf(client, image, use)) {
+    const verdict = await checkSubject(client, image, subject, demands);
     refused.push(...verdict.refused);
-    if (verdict.holds) return { descriptor: candidate.descriptor, valid: verdict.valid, refused };
+    if (verdict.holds) return { descriptor, valid: verdict.valid, refused };
   }
   for (const { origin, reason } of refused) {
     client.onProgress?.({ type: 'warning', message: `signature ${origin.slice(0, 19)}: ${reason}` });
@@ -66,23 +65,23 @@ interface Candidate {
   subject: Subject;
 }
 
-async function candidatesOf(
+/** What may be signed, one after the other: the second is read only when the first is not. */
+async function* candidatesOf(
   client: Client,
   { source, root, name }: ImageToCheck,
-  subject: Subject,
-  onePlatform: boolean,
-): Promise<Candidate[]> {
-  const candidates = [{ descriptor: root, subject }];
+  { onePlatform }: RepositoryUse,
+): AsyncGenerator<Candidate, void> {
+  const subject = await subjectOf(source, root, client);
+  yield { descriptor: root, subject };
   const document = parseDocument(subject.raw, { descriptor: root });
-  if (!onePlatform || document.kind === 'manifest') return candidates;
+  if (onePlatform !== true || document.kind === 'manifest') return;
   const platform = (await client.platform()) ?? hostPlatform();
   try {
     const descriptor = selectPlatform(document.index.manifests, platform, name);
-    return [...candidates, { descriptor, subject: await subjectOf(source, descriptor, client) }];
+    yield { descriptor, subject: await subjectOf(source, descriptor, client) };
   } catch (error) {
     // The index says nothing of that platform, or the store does not have it: the index it is, then.
-    if (isOciError(error, 'PLATFORM_NOT_FOUND') || isOciError(error, 'BLOB_NOT_FOUND')) return candidates;
-    throw error;
+    if (!isOciError(error, 'PLATFORM_NOT_FOUND') && !isOciError(error, 'BLOB_NOT_FOUND')) throw error;
   }
 }
 

@@ -10,8 +10,8 @@ import type { FoundSignature, RefusedSignature, Subject } from '../verify/signat
 
 /** Signatures of one image that are looked at, at most. */
 const MOST = 100;
-/** A payload is 300 bytes and a bundle 10 kB. */
-const MAX_SIZE = 1024 * 1024;
+/** Bytes; a payload has 300 and a bundle 10,000. */
+const MAX_SIZE = 512 * 1024;
 
 const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
 const BUNDLE_TYPE = /^application\/vnd\.dev\.sigstore\.bundle[.+]/;
@@ -117,7 +117,10 @@ async function taggedLayers(
 ): Promise<Descriptor[]> {
   const tag = `${digest.replace(':', '-')}.sig`;
   try {
-    const descriptor = await source.resolve({ ...repository, tag }, { signal: options.signal });
+    // The name may have a digest of its own, which would win over the tag.
+    const { registry, repository: path } = repository;
+    const named = { registry, repository: path, tag };
+    const descriptor = await source.resolve(named, { signal: options.signal });
     const document = await readDocument(source, descriptor, options);
     return document.kind === 'manifest' ? document.manifest.layers : [];
   } catch (error) {

@@ -2,6 +2,7 @@
 // in a certificate kept, cannot be asked.
 import { X509Certificate } from 'node:crypto';
 import type { TrustedRoot } from '@sigstore/protobuf-specs';
+import { parseJson } from '../json.ts';
 import { refusal } from './signature.ts';
 
 /** Certificates in one text; Fulcio sends two. */
@@ -65,7 +66,7 @@ export function nameIn(
   certificate: X509Certificate,
 ): { identity: string; identityKind: 'email' | 'URI' } | undefined {
   const [, kind, quoted, plain] = ONE_NAME.exec(certificate.subjectAltName ?? '') ?? [];
-  const identity = quoted === undefined ? plain : (JSON.parse(quoted) as string);
-  if (kind === undefined || identity === undefined) return undefined;
+  const identity = quoted === undefined ? plain : parseJson(quoted);
+  if (kind === undefined || typeof identity !== 'string') return undefined;
   return { identity, identityKind: kind as 'email' | 'URI' };
 }

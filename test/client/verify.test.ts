@@ -64,6 +64,15 @@ describe.each(servers)('at %s', (server) => {
     ]);
   });
 
+  it('finds them for a name with a digest', async () => {
+    const image = await at.pushed();
+    await at.signTag(image, image.index);
+    const name = `${at.host}/${image.reference.repository}@${image.index.digest}`;
+    expect(await verify(client, name, key)).toMatchObject({ signatures: [{ form: 'tag' }] });
+    const [pulled] = await pull(verifyingClient(at.newClient(), await verifyRule(key)), name);
+    expect(pulled?.root.digest).toBe(image.index.digest);
+  });
+
   it('takes keyless signatures of both forms', async () => {
     const image = await at.pushed();
     const payload = payloadFor(image.index.digest);

@@ -1,5 +1,6 @@
 // Signatures that hold, and every way they do not. The keyless ones are made by sigstore-js' mock authorities.
 import { generateKeyPairSync } from 'node:crypto';
+import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/reference/digest.ts';
 import { type Demand, judge } from '../../src/verify/judge.ts';
@@ -322,4 +323,41 @@ describe('keyless', () => {
     const { signature } = annotations;
     expect(await reasonOf(tagged({ signature }), byKey(keys, { root }))).toMatch(/tlog entries/);
   });
+  it('refuses documents with any member replaced by anything, and fails at none', async () => {
+    const bundle = JSON.parse((await sigstore.bundle(statementFor(subject.digest))).toString()) as object;
+    const { log = '', ...rest } = await sigstore.tagged(payload);
+    const entry = JSON.parse(log) as object;
+    const anything = fc.oneof(fc.jsonValue(), fc.constantFrom('', 'AAAA', '-1', {}, [], [null], null));
+    const change = (document: object, path: number[], value: unknown): Buffer => {
+      const copy = structuredClone(document);
+      let at = copy as Record<string, unknown>;
+      for (const [depth, pick] of path.entries()) {
+        const names = Object.keys(at);
+        const name = names[pick % names.length] ?? '';
+        const next = at[name];
+        if (depth === path.length - 1 || typeof next !== 'object' || next === null) {
+          at[name] = value;
+          break;
+        }
+        at = next as Record<string, unknown>;
+      }
+      return Buffer.from(JSON.stringify(copy));
+    };
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.nat(20), { minLength: 1, maxLength: 6 }),
+        anything,
+        async (path, value) => {
+          const documents = [
+            bundled(change(bundle, path, value)),
+            tagged({ ...rest, log: change(entry, path, value).toString() }),
+            tagged({ ...rest, log, certificate: String(value) }),
+          ];
+          const { valid, refused } = await judge(documents, subject, { trust: keyless });
+          expect(valid.length + refused.length).toBe(3);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  }, 60_000);
 });
