@@ -1,6 +1,6 @@
 // Reading through mirrors: who is asked, in which order, with whose credentials, and what becomes of mirrors that fail.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -8,12 +8,14 @@ import { type Client, type ClientOptions, createClient } from '../../src/client/
 import { digest, manifest } from '../../src/client/documents.ts';
 import { pull } from '../../src/client/pull.ts';
 import { push } from '../../src/client/push.ts';
+import { unpack } from '../../src/client/unpack.ts';
 import type { Descriptor } from '../../src/manifest/descriptor.ts';
 import type { ProgressEvent } from '../../src/place/progress.ts';
 import { digestOf } from '../../src/reference/digest.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { addImage, type MemoryPlace, memoryPlace } from '../support/image-builder.ts';
 import { type PlaceServer, servePlace } from '../support/place-server.ts';
+import { buildTar, file } from '../support/tar-builder.ts';
 import { hasTools } from '../support/tools.ts';
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -309,6 +311,22 @@ describe('a mirror that fails gives way to the registry, and that is told once',
     await pullsAll(/the bytes have the digest .*: going on without this mirror$/);
   });
 
+  it('other bytes of a layer that is unpacked while it comes', async () => {
+    const tar = buildTar([file('good', randomBytes(6 << 20))]);
+    const bad = Buffer.from(tar);
+    bad.writeUInt8(bad.readUInt8(5 << 20) ^ 1, 5 << 20);
+    image = addImage(place, { layers: [tar] });
+    for (const server of [mirror, origin]) server.tags.set('1', image);
+    mirror.intercept = (request, response) => {
+      if (request.url?.includes(digestOf(tar)) !== true) return false;
+      response.writeHead(200, { 'content-length': bad.length }).end(bad);
+      return true;
+    };
+    await unpack(clientOf(mirrored([mirror.address])), `docker://${name()}`, join(home, 'rootfs'));
+    expect(readFileSync(join(home, 'rootfs', 'good')).equals(tar.subarray(512, 512 + (6 << 20)))).toBe(true);
+    expect(warnings()).toEqual([expect.stringContaining(': going on without this mirror')]);
+  });
+
   it('other bytes of a manifest', async () => {
     const other = addImage(place);
     mirror.intercept = (request, response) => {
@@ -379,4 +397,12 @@ it.skipIf(!hasTools('openssl'))('an authority and skip_verify are of the host th
   }
   expect(origin.requests).toHaveLength(0);
   expect(secure.requests.length).toBeGreaterThan(0);
+  const itself = `docker://${secure.address}/team/app:1`;
+  await expect(
+    digest(clientOf('', { registries: { file: '/dev/null', hostsFolders: [] } }), itself),
+  ).rejects.toMatchObject({ code: 'TLS' });
+  const insecure = clientOf(`[[registry]]\nlocation = "${secure.address}"\ninsecure = true`, {
+    registries: { file: join(home, 'registries.conf'), hostsFolders: [] },
+  });
+  expect(await digest(insecure, itself)).toBe(image.digest);
 });
