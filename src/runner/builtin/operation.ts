@@ -74,6 +74,8 @@ export type Operation =
   /** A terminal of the container's own devpts becomes 0, 1 and 2; the starter takes the other side. */
   | { do: 'terminal' }
   | { do: 'console'; path: string }
+  /** Descriptors of the host's /dev/null become the container's: root inside could change the mode of the file itself. */
+  | { do: 'own-null' }
   | { do: 'limit'; resource: number; soft: number; hard: number }
   | { do: 'umask'; mask: number }
   /** Pipes, and a terminal that is ours, so that the user may open /dev/stdout; other files stay whose they are. */

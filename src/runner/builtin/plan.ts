@@ -195,6 +195,7 @@ function becomeProgram(spec: RuntimeSpec, facts: PlanFacts, options: { console: 
     { do: 'new-session' },
     ...(terminal ? ([{ do: 'terminal' }] as const) : []),
     ...(terminal && options.console ? ([{ do: 'console', path: '/dev/console' }] as const) : []),
+    ...(terminal ? [] : ([{ do: 'own-null' }] as const)),
     ...rlimits.map(({ type, soft, hard }): Operation => {
       return { do: 'limit', resource: RLIMITS[type] ?? -1, soft, hard };
     }),

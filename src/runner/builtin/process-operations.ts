@@ -40,12 +40,19 @@ import {
   TIOCSPTLCK,
 } from './numbers.ts';
 
+/** Whether a descriptor stands for a /dev/null, of whatever file system. */
+function isNull(context: Context, descriptor: number): boolean {
+  const { mode, major, minor } = statusOf(context, descriptor);
+  return (mode & S_IFMT) === S_IFCHR && major === 1 && minor === 3;
+}
+
 export const processOperations: Handlers<
   | 'new-session'
   | 'terminal'
   | 'console'
   | 'limit'
   | 'umask'
+  | 'own-null'
   | 'own-stdio'
   | 'bounding'
   | 'keep-capabilities'
@@ -84,6 +91,16 @@ export const processOperations: Handlers<
     const target = ensureInside(context, path, 'file', { links: false });
     call('move_mount', mount, '', target, '', MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
     call('close', target);
+  },
+  'own-null'(context) {
+    const { call } = context;
+    for (const descriptor of [0, 1, 2]) {
+      if (!isNull(context, descriptor)) continue;
+      const own = openInside(context, '/dev/null', { flags: O_RDWR, links: false });
+      if (!isNull(context, own)) throw new Error('/dev/null is another file');
+      call('dup3', own, descriptor, 0);
+      call('close', own);
+    }
   },
   limit({ call }, { resource, soft, hard }) {
     const set = (most: bigint): void => {
