@@ -4,6 +4,7 @@ import { checkLayersAgainstDiffIds, type ImageConfig, parseConfig } from '../man
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { ImageIndex, ImageManifest } from '../manifest/document.ts';
 import { MAX_INDEX_DEPTH } from '../manifest/limits.ts';
+import { isImageConfigType } from '../manifest/media-types.ts';
 import { hostPlatform } from '../manifest/platform.ts';
 import { selectPlatform } from '../manifest/platform-match.ts';
 import type { ImageTarget } from '../place/place.ts';
@@ -66,7 +67,7 @@ async function readImage(
     const document = await readDocument(source, descriptor, client);
     if (document.kind === 'manifest') {
       const { manifest } = document;
-      const config = parseConfig(await readSmall(source, manifest.config, client));
+      const config = parseImageConfig(await readSmall(source, manifest.config, client), manifest, opened);
       checkLayersAgainstDiffIds(manifest, config);
       return { index, descriptor, manifest, config };
     }
@@ -74,6 +75,24 @@ async function readImage(
     descriptor = await choose(client, opened, document.index);
   }
   throw new OciError('MANIFEST_INVALID', `${opened.name}: indexes nested more than ${MAX_INDEX_DEPTH} deep`);
+}
+
+/** Builders give their configs odd types, so the type counts only when the config is none of an image. */
+function parseImageConfig(bytes: Buffer, manifest: ImageManifest, { name }: OpenedSource): ImageConfig {
+  try {
+    return parseConfig(bytes);
+  } catch (error) {
+    const { artifactType, config } = manifest;
+    if (!isOciError(error, 'CONFIG_INVALID') || isImageConfigType(config.mediaType)) throw error;
+    throw new OciError(
+      'UNSUPPORTED',
+      `${name}: an artifact (${artifactType || config.mediaType}), not an image`,
+      {
+        hint: `its files: ocitool pull --output DIR ${name}; its manifest: ocitool manifest ${name}`,
+        cause: error,
+      },
+    );
+  }
 }
 
 /** The entry for the platform asked for; without a wish, the store offers what it holds before it says no. */

@@ -76,6 +76,7 @@ export async function copyReferrers(
       const there = hasReferrers(target) ? await target.referrers(subject, { signal }) : [];
       const isThere = new Set(there.map(({ digest }) => digest));
       for (const entry of entries) {
+        if (seen.has(entry.digest)) continue;
         seen.add(entry.digest);
         if (!isThere.has(entry.digest)) {
           const result = await copyOne(entry, subject);

@@ -18,6 +18,7 @@ import { openStore } from '../../src/blobstore/store.ts';
 import { pullFiles } from '../../src/client/artifact-pull.ts';
 import { attach } from '../../src/client/attach.ts';
 import { type Client, createClient } from '../../src/client/client.ts';
+import { inspect } from '../../src/client/inspect.ts';
 import { pull } from '../../src/client/pull.ts';
 import { createCopier } from '../../src/copy/copier.ts';
 import { EMPTY, TITLE, UNPACK } from '../../src/manifest/artifact.ts';
@@ -121,6 +122,11 @@ test('an artifact goes into the store like any image', async () => {
   const store = await client.store();
   expect(await store.resolve(parseReference(image))).toMatchObject({ digest: pulled?.root.digest });
   expect(await store.check()).toMatchObject({ ok: true });
+  // And nobody takes it for a broken image.
+  await expect(inspect(client, image)).rejects.toMatchObject({
+    code: 'UNSUPPORTED',
+    message: expect.stringContaining(`an artifact (${TYPE})`) as unknown,
+  });
 });
 
 describe('titles', () => {
