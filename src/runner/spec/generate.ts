@@ -111,11 +111,15 @@ function factsInside({ host, userNamespace }: GenerateInput): HostFacts {
 function userOf(input: GenerateInput): Process['user'] {
   const { uid, gid, additionalGids } = input.user;
   const { ids } = factsInside(input);
-  if (!inMap(ids.uids, uid)) throw noHostId('user', uid);
-  if (!inMap(ids.gids, gid)) throw noHostId('group', gid);
+  if (!inMap(ids.uids, uid)) throw noHostId('user', uid, count(ids.uids));
+  if (!inMap(ids.gids, gid)) throw noHostId('group', gid, count(ids.gids));
   // The primary group among the others: else a setgid program could drop it and pass a `deny group` (CVE-2022-36109).
   const groups = [...new Set([gid, ...additionalGids])].filter((id) => inMap(ids.gids, id));
   return { uid, gid, additionalGids: ids.setgroups ? groups : [], umask: 0o022 };
+}
+
+function count(map: readonly IdMapping[]): number {
+  return map.reduce((sum, { size }) => sum + size, 0);
 }
 
 /** A user other than root gets none by itself; the bounding set is what a program with file capabilities may get. */

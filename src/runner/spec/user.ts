@@ -94,10 +94,14 @@ function notFound(what: 'user' | 'group', name: string, known: string[][], absen
   return new OciError('USER_NOT_FOUND', `${what} ${name}: not in the image`, { hint });
 }
 
-/** The error for an id that the user namespace does not have. */
-export function noHostId(what: 'user' | 'group', id: number): OciError {
+/** The error for an id that the user namespace, which has `count` of them, does not have. */
+export function noHostId(what: 'user' | 'group', id: number, count: number): OciError {
+  const file = `/etc/sub${what === 'user' ? 'u' : 'g'}id`;
   return new OciError('UNSUPPORTED', `${what} ${id} of the container has no id on this machine`, {
-    hint: `your subordinate ids (/etc/sub${what === 'user' ? 'u' : 'g'}id) do not reach that far`,
+    hint:
+      count === 1
+        ? `you have no subordinate ids (${file}): get some, or be root inside with --user 0`
+        : `your subordinate ids (${file}) do not reach that far`,
   });
 }
 

@@ -173,6 +173,13 @@ describe('isolation', () => {
     );
   });
 
+  it('tells one without subordinate ids what can be done', () => {
+    const user = { uid: 5, gid: 0, additionalGids: [], home: '/' };
+    expect(() => generateSpec(inputOf({ user, host: ONE_USER }))).toThrow(
+      expect.objectContaining({ code: 'UNSUPPORTED', hint: expect.stringContaining('--user 0') }),
+    );
+  });
+
   it('leaves devices to the host in a user namespace, where no rule about them can be set', () => {
     const cgroup = { path: '/x', swap: false };
     expect(generateSpec(inputOf({ cgroup, host: ROOTLESS })).linux.resources?.devices).toBeUndefined();
