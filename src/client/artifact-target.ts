@@ -16,7 +16,7 @@ import { fileError, OciError, systemCode } from '../errors.ts';
 import type { TitledFile } from '../manifest/artifact-files.ts';
 import type { BlobLocation, ImageTarget } from '../place/place.ts';
 import { type Digest, hexOf } from '../reference/digest.ts';
-import { makePrivateFolder, removeTree } from '../rootfs/staging.ts';
+import { makePrivateFolder, removeTree } from '../rootfs/private-folder.ts';
 
 export interface ArtifactTarget {
   /** Takes the files and, of everything else, nothing. */

@@ -9,7 +9,7 @@ import { createCompressor } from '../layer/compress.ts';
 import type { Digest } from '../reference/digest.ts';
 import { exportTree } from '../rootfs/export.ts';
 import { type FileSystemFormat, findMaker, makeImage } from '../rootfs/image-maker.ts';
-import { makePrivateFolder, removeTree } from '../rootfs/staging.ts';
+import { makePrivateFolder, removeTree } from '../rootfs/private-folder.ts';
 import { unpack as unpackLayers } from '../rootfs/unpack.ts';
 import type { Client } from './client.ts';
 import { openLayers } from './open-layers.ts';

@@ -3,7 +3,7 @@
 import { linkSync, lstatSync, readdirSync, realpathSync, renameSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { fileError, OciError, systemCode } from '../errors.ts';
-import { makePrivateFolder, removeTree } from './staging.ts';
+import { makePrivateFolder, removeTree } from './private-folder.ts';
 import { bytesOf, fsPath, textOf } from './tree.ts';
 
 /** What is copied. */

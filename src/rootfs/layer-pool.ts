@@ -11,8 +11,8 @@ import { type Arrival, isArriving, isDropped } from '../place/arrival.ts';
 import { keepIndex } from './layer-index.ts';
 import type { LayerSource, ReadLayersOptions } from './layer-source.ts';
 import type { PoolMessage, WorkerMessage } from './layer-worker.ts';
+import { removeTree } from './private-folder.ts';
 import type { LayerJob, LayerResult } from './read-layer.ts';
-import { removeTree } from './staging.ts';
 import { textOf } from './tree.ts';
 
 /** Beside this file; the bundle has it beside its chunk. */

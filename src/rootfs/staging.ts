@@ -1,9 +1,7 @@
 // The private folder an unpack builds in, and how what it built takes the destination's place.
 import {
-  chmodSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   realpathSync,
   renameSync,
@@ -13,7 +11,8 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileError, OciError, systemCode } from '../errors.ts';
-import { bytesOf, fsPath } from './tree.ts';
+import { markInUse, REPLACED, removeOrphans } from './orphans.ts';
+import { makePrivateFolder, privatePrefix, removeTree } from './private-folder.ts';
 
 export interface Staging {
   /** Fresh, on the destination's file system, open to nobody else. */
@@ -36,6 +35,7 @@ export function openStaging(destination: string, force: boolean): Staging {
   const target = realDestination(destination);
   if (force) refuseSpecial(target, destination);
   else refuseOccupied(target, destination);
+  removeOrphans(target, privatePrefix(basename(target), 'unpack'));
   let firstMade: string | undefined;
   let folder: string;
   try {
@@ -45,6 +45,7 @@ export function openStaging(destination: string, force: boolean): Staging {
     if (firstMade !== undefined) rmSync(firstMade, { recursive: true, force: true });
     throw fileError(error, destination);
   }
+  const mark = markInUse(folder);
   const rootfs = join(folder, 'rootfs');
   let published = false;
   let beside: string | undefined;
@@ -67,7 +68,7 @@ export function openStaging(destination: string, force: boolean): Staging {
     },
     publish() {
       try {
-        if (force) replace(rootfs, target, join(folder, 'replaced'));
+        if (force) replace(rootfs, target, join(folder, REPLACED));
         else publishFresh(rootfs, target);
         published = true;
       } catch (error) {
@@ -76,6 +77,7 @@ export function openStaging(destination: string, force: boolean): Staging {
       }
     },
     remove() {
+      mark?.release();
       removeTree(folder);
       if (!published && beside !== undefined) rmSync(beside, { force: true });
       if (!published && firstMade !== undefined) removeEmpty(dirname(target), firstMade);
@@ -141,36 +143,6 @@ function replace(rootfs: string, target: string, aside: string): void {
   } catch (error) {
     renameSync(aside, target);
     throw error;
-  }
-}
-
-/** A fresh folder in `parent`, open to nobody else, to build `name` in. Throws as `fs` does. */
-export function makePrivateFolder(parent: string, name: string, use: string): string {
-  const folder = mkdtempSync(join(parent, `.${name.slice(0, 50)}.${use}-`));
-  // Without a parent's setgid bit, which would change the group of everything inside.
-  chmodSync(folder, 0o700);
-  return folder;
-}
-
-/** Removes a folder whatever the modes inside it: an image's read-only directories stop a user, though not root. */
-export function removeTree(folder: string): void {
-  try {
-    rmSync(folder, { recursive: true, force: true });
-  } catch (error) {
-    const code = systemCode(error);
-    if (code !== 'EACCES' && code !== 'EPERM' && code !== 'ENOTEMPTY') throw error;
-    openUp(bytesOf(folder));
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function openUp(folder: string): void {
-  chmodSync(fsPath(folder), 0o700);
-  for (const child of readdirSync(Buffer.from(folder, 'latin1'), {
-    withFileTypes: true,
-    encoding: 'buffer',
-  })) {
-    if (child.isDirectory()) openUp(`${folder}/${child.name.toString('latin1')}`);
   }
 }
 

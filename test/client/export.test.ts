@@ -20,7 +20,7 @@ import { type Client, createClient } from '../../src/client/client.ts';
 import { exportFormatOf, exportImage } from '../../src/client/export.ts';
 import { createCopier } from '../../src/copy/copier.ts';
 import { parseReference } from '../../src/reference/reference.ts';
-import { removeTree } from '../../src/rootfs/staging.ts';
+import { removeTree } from '../../src/rootfs/private-folder.ts';
 import { runCli } from '../support/cli.ts';
 import { addImage, memoryPlace, nameImage } from '../support/image-builder.ts';
 import { buildTar, directory, file, hardlink, type Member, symlink } from '../support/tar-builder.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { removeTree } from '../../src/rootfs/staging.ts';
+import { removeTree } from '../../src/rootfs/private-folder.ts';
 import { unpack } from '../../src/rootfs/unpack.ts';
 import { type Seen, snapshot } from '../support/disk-snapshot.ts';
 import { engineOutcome, isRefusal, modelOutcome } from '../support/engine.ts';

@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from '../../src/manifest/media-types.ts';
 import { digestOf } from '../../src/reference/digest.ts';
-import { removeTree } from '../../src/rootfs/staging.ts';
+import { removeTree } from '../../src/rootfs/private-folder.ts';
 import { unpack } from '../../src/rootfs/unpack.ts';
 import { type Seen, snapshot } from '../support/disk-snapshot.ts';
 import { engineOutcome, modelOutcome } from '../support/engine.ts';

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { removeTree } from '../../src/rootfs/staging.ts';
+import { removeTree } from '../../src/rootfs/private-folder.ts';
 import { corpus } from '../support/corpora.ts';
 
 function has(command: string): boolean {

@@ -17,7 +17,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ProgressEvent } from '../../src/place/progress.ts';
 import { digestOf } from '../../src/reference/digest.ts';
-import { removeTree } from '../../src/rootfs/staging.ts';
+import { removeTree } from '../../src/rootfs/private-folder.ts';
 import { unpack } from '../../src/rootfs/unpack.ts';
 import { writeLayers } from '../support/layers.ts';
 import {
