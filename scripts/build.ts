@@ -21,8 +21,6 @@ const entryPoints: Record<string, string> = {
   // Started with `new Worker` by src/rootfs/layer-pool.ts, which lands in a chunk beside it.
   'layer-worker': 'src/rootfs/layer-worker.ts',
   'hash-worker': 'src/blobstore/hash-worker.ts',
-  // A process of its own for each container, started by src/runner/start-monitor.ts.
-  monitor: 'src/runner/monitor.ts',
 };
 // `network create` is commands/network/create.
 for (const file of commands) entryPoints[file.slice('src/'.length, -'.ts'.length)] = file;
@@ -61,10 +59,16 @@ await build({
   },
 });
 
-// One file, without chunks, as CommonJS: a container waits for it to load, and an ES module takes 15 ms more.
+// Files of their own, without chunks, as CommonJS: a container waits for each to load, and an ES module takes 15 ms more.
 await build({
   absWorkingDir: root,
-  entryPoints: { 'container-init': 'src/runner/builtin/container-init.ts' },
+  entryPoints: {
+    'container-init': 'src/runner/builtin/container-init.ts',
+    // Started for each container by src/runner/start-monitor.ts.
+    monitor: 'src/runner/monitor.ts',
+  },
+  define: { 'import.meta.url': '__url' },
+  banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
   outdir: 'dist/bundle',
   outExtension: { '.js': '.cjs' },
   bundle: true,

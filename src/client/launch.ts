@@ -45,6 +45,8 @@ export interface LaunchOptions {
   /** Sockets of this process, which stay its own. */
   published?: readonly Published[];
   window?: WindowSize | undefined;
+  /** One that is on its way already; it is ended when the container cannot be started. */
+  monitor?: Monitor | undefined;
   /** Without input and output. */
   silent?: boolean;
 }
@@ -56,16 +58,21 @@ export interface LaunchOptions {
 export async function launch(
   client: Client,
   plan: Plan,
-  { published = [], window, silent = false }: LaunchOptions = {},
+  { published = [], window, silent = false, monitor: begun }: LaunchOptions = {},
 ): Promise<StartedContainer> {
   const { record, store } = plan;
   const { id, name, request } = record;
   const paths = await makeContainer(client, plan);
   const networks = createNetworks(store.networks);
-  let monitor: Monitor | undefined;
+  let monitor = begun;
   try {
     writeFiles(paths, plan);
-    monitor = start(paths, request, published, silent);
+    const log = request.detach ? openSync(paths.log, 'a', 0o600) : undefined;
+    try {
+      monitor ??= beginMonitor(request, { published, log: silent ? 'ignore' : log });
+    } finally {
+      if (log !== undefined) closeSync(log);
+    }
     const note = await monitor.prepare({
       store: store.root,
       id,
@@ -123,23 +130,15 @@ function writeFiles(paths: ContainerPaths, { store, record, spec, volumes }: Pla
   makeVolumes(volumes, treePath(store, record.tree));
 }
 
-function start(
-  container: ContainerPaths,
+/** Starts a container's monitor, which then waits. `log`: the container's output, its own from then on; default ours. */
+export function beginMonitor(
   request: RunRequest,
-  published: readonly Published[],
-  silent: boolean,
+  { published, log }: { published: readonly Published[]; log?: number | 'ignore' | undefined },
 ): Monitor {
-  // The container's own descriptors: nobody stands between it and its log, whatever becomes of the monitor.
-  const log = request.detach ? openSync(container.log, 'a', 0o600) : undefined;
-  try {
-    return startMonitor({
-      stdio: silent
-        ? ['ignore', 'ignore', 'ignore']
-        : [request.interactive && !request.detach ? 0 : 'ignore', log ?? 1, log ?? 2],
-      network: networksOf(request.networks) !== 'host',
-      descriptors: published.map(({ descriptor }) => descriptor),
-    });
-  } finally {
-    if (log !== undefined) closeSync(log);
-  }
+  return startMonitor({
+    // Nobody stands between the container and its log, whatever becomes of the monitor.
+    stdio: [request.interactive && log === undefined ? 0 : 'ignore', log ?? 1, log ?? 2],
+    network: networksOf(request.networks) !== 'host',
+    descriptors: published.map(({ descriptor }) => descriptor),
+  });
 }

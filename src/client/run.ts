@@ -20,10 +20,11 @@ import type { RunRequest } from '../runner/spec/run-request.ts';
 import type { RuntimeSpec } from '../runner/spec/runtime-spec.ts';
 import { MAX_ACCOUNTS_BYTES, type ResolvedUser, resolveUser } from '../runner/spec/user.ts';
 import { volumesNeeded } from '../runner/spec/volumes.ts';
+import type { Monitor } from '../runner/start-monitor.ts';
 import { volumeFolders } from '../runner/volumes.ts';
 import { chooseRuntime, findInit } from './choose-runtime.ts';
 import type { Client } from './client.ts';
-import { launch, type Plan, type StartedContainer } from './launch.ts';
+import { beginMonitor, launch, type Plan, type StartedContainer } from './launch.ts';
 import { bringImage, type PullPolicy, runnableImage } from './run-image.ts';
 
 export interface RunOptions {
@@ -47,10 +48,16 @@ export async function run(
 ): Promise<StartedContainer> {
   const opened = options.published === undefined ? listen(request.publish) : [];
   const published = options.published ?? opened;
+  let monitor: Monitor | undefined;
   try {
+    // It starts while this process reads about the image; one that is detached needs its log first.
+    if (!request.detach) monitor = beginMonitor(request, { published });
     const publish = published.map(withoutDescriptor);
     const plan = await planContainer(client, image, { ...request, publish }, options);
-    return await launch(client, plan, { published, window: options.window });
+    return await launch(client, plan, { published, window: options.window, monitor });
+  } catch (error) {
+    await monitor?.cancel();
+    throw error;
   } finally {
     stopListening(opened);
   }

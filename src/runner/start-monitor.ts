@@ -8,7 +8,7 @@ import type { ExitStatus } from './driver.ts';
 import type { FromMonitor, MonitorJob, ToMonitor, WindowSize } from './monitor-messages.ts';
 
 /** Beside this file; the bundle has it beside a chunk, or above a command. */
-const PLACES = import.meta.url.endsWith('.ts') ? ['./monitor.ts'] : ['./monitor.js', '../monitor.js'];
+const PLACES = import.meta.url.endsWith('.ts') ? ['./monitor.ts'] : ['./monitor.cjs', '../monitor.cjs'];
 
 /** The monitor's first descriptor for a published socket: after 0 to 2 and the channel. */
 export const FIRST_PUBLISHED = 4;

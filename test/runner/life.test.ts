@@ -57,7 +57,7 @@ describe.each(CASES)('containers of %s through %s', (who, runtime) => {
       codes.map((code) => run('--rm', 'busybox:1', 'sh', '-c', `echo ${code}; exit ${code}`)),
     );
     expect(ends.map(({ code, stdout }) => [code, stdout])).toEqual(codes.map((code) => [code, `${code}\n`]));
-    expect(host.traces()).toEqual(before);
+    await host.leavesNothing(before);
   });
 
   it.runIf(can)('have the command’s input, output and signals', async () => {
@@ -131,7 +131,7 @@ describe.each(CASES)('containers of %s through %s', (who, runtime) => {
     expect(await host.ps()).toMatchObject([{ status: 'exited', exit: { signal: 'SIGKILL' } }]);
     expect((await host.run('ps')).stdout.split('\n')).toHaveLength(2);
     expect(await host.run('rm', 'web')).toMatchObject({ code: 0, stdout: 'web\n' });
-    expect(host.traces()).toEqual(before);
+    await host.leavesNothing(before);
   });
 
   it.runIf(can)('stop by their signal, or are made to', async () => {
@@ -163,7 +163,7 @@ describe.each(CASES)('containers of %s through %s', (who, runtime) => {
     );
     await command.said('up');
     command.process.kill('SIGKILL');
-    await expect.poll(() => host.traces(), LONG).toEqual(before);
+    await host.leavesNothing(before);
   });
 
   it.runIf(can)('are mended by rm -f when their monitor was killed', async () => {
@@ -176,7 +176,7 @@ describe.each(CASES)('containers of %s through %s', (who, runtime) => {
     process.kill(outside(monitor.pid, host.store), 'SIGKILL');
     await expect.poll(async () => (await host.ps())[0]?.status, LONG).toMatch(/^(unmonitored|dead)$/);
     expect(await host.run('rm', '-f', 'lost')).toMatchObject({ code: 0 });
-    await expect.poll(() => host.traces(), LONG).toEqual(before);
+    await host.leavesNothing(before);
   });
 
   it.runIf(can)('are refused with one line, a hint, and nothing left', async () => {
@@ -196,7 +196,7 @@ describe.each(CASES)('containers of %s through %s', (who, runtime) => {
       expect([result.code, stderr]).toEqual([code, expect.stringMatching(text)]);
       expect(stderr).toMatch(/^error: .*\nhint: .*\n$/);
     }
-    expect(host.traces()).toEqual(before);
+    await host.leavesNothing(before);
     await host.run('rm', '-f', 'taken');
   });
 });
@@ -285,14 +285,14 @@ describe.runIf(able)('a machine without user namespaces', () => {
       writeFileSync(bin, '#!/bin/sh\necho "unshare: unshare failed: Operation not permitted" >&2\nexit 1\n', {
         mode: 0o755,
       });
-      host.env.PATH = `${host.folder}:${host.env.PATH}`;
+      host.prefix.push('env', `PATH=${host.folder}:${host.env.PATH}`);
       const { code, stderr } = await host.run('run', '--rm', 'busybox:1', 'true');
       expect([code, stderr]).toEqual([
         125,
         expect.stringMatching(/need a user namespace: .*not permitted\nhint: as root: sysctl/),
       ]);
     } finally {
-      host.env.PATH = process.env.PATH;
+      host.prefix.splice(-2);
       await host.close();
     }
   });

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
 import type { ListedContainer } from '../../src/client/containers.ts';
 import { load } from '../../src/client/load.ts';
@@ -38,7 +39,9 @@ export interface ContainerHost {
   /** Runs `ocitool ARGS` to its end. */
   run(...args: string[]): Promise<CliResult>;
   ps(): Promise<ListedContainer[]>;
-  /** What must not change: processes of the runner, mounts, cgroups, interfaces, namespaces, the store's files. */
+  /** Waits until nothing of `traces` is there that was not before; throws what stays. */
+  leavesNothing(before: string[]): Promise<void>;
+  /** What must not stay: processes of the runner, mounts, cgroups, interfaces, namespaces, the store's files. */
   traces(): string[];
   close(): Promise<void>;
 }
@@ -129,6 +132,12 @@ export async function openHost(who: Who = 'root'): Promise<ContainerHost> {
       if (stderr !== '') throw new Error(stderr);
       return JSON.parse(stdout) as ListedContainer[];
     },
+    async leavesNothing(before) {
+      // Containers of tests that run beside this one come and go.
+      await expect
+        .poll(() => host.traces().filter((trace) => !before.includes(trace)), { timeout: 60_000 })
+        .toEqual([]);
+    },
     traces: () => traces(store, network.pid ?? 0),
     async close() {
       for (const { id } of await host.ps()) await host.run('rm', '-f', id);
@@ -175,7 +184,7 @@ function traces(store: string, network: number): string[] {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
       if (readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`OCITOOL_STORE=${store}`))
-        found.push(command);
+        found.push(`${pid} ${command}`);
     } catch {
       // It has ended.
     }
