@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isOciError } from '../../src/errors.ts';
 import { digestOf } from '../../src/reference/digest.ts';
 import type { LayerSource } from '../../src/rootfs/layer-source.ts';
-import { removeTree } from '../../src/rootfs/staging.ts';
+import { removeTree } from '../../src/rootfs/private-folder.ts';
 import { unpack } from '../../src/rootfs/unpack.ts';
 import { cli, startCli } from '../support/cli.ts';
 import { snapshot } from '../support/disk-snapshot.ts';

@@ -7,7 +7,7 @@ import { layerLimits } from '../../src/layer/limits.ts';
 import { placeTree } from '../../src/rootfs/place.ts';
 import { readLayer } from '../../src/rootfs/read-layer.ts';
 import { mergeLayers } from '../../src/rootfs/read-tree.ts';
-import { removeTree } from '../../src/rootfs/staging.ts';
+import { removeTree } from '../../src/rootfs/private-folder.ts';
 import { type Seen, snapshot } from './disk-snapshot.ts';
 import { writeLayers } from './layers.ts';
 import { modelOf } from './model.ts';
