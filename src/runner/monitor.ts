@@ -152,6 +152,12 @@ async function finish(exit: ExitStatus, started?: string, error?: string): Promi
       const { createNetworks } = await import('./network/networks.ts');
       await createNetworks(storeOf(job).networks).detach(job.id);
     }
+    // The root file system, and the namespaces of networks (network/leases.ts): mounts cannot be removed.
+    for (const name of readdirSync(paths.folder)) {
+      if (name === 'rootfs' || name.startsWith('switch-')) libc().unmount(join(paths.folder, name));
+    }
+    for (const path of [paths.work, paths.driver]) rmSync(path, { recursive: true, force: true });
+    // Not before: whoever reads this may remove the folder, and two at once leave half of it.
     writeState(paths, {
       status: 'exited',
       exit,
@@ -160,13 +166,8 @@ async function finish(exit: ExitStatus, started?: string, error?: string): Promi
       ...(error !== undefined && { error }),
     });
     writeFileSync(paths.exit, JSON.stringify(exit));
-    // The root file system, and the namespaces of networks (network/leases.ts): mounts cannot be removed.
-    for (const name of readdirSync(paths.folder)) {
-      if (name === 'rootfs' || name.startsWith('switch-')) libc().unmount(join(paths.folder, name));
-    }
-    const container = readContainer(storeOf(job), job.id);
-    if (job.remove && container !== undefined) await removeContainer(storeOf(job), container.record);
-    else for (const path of [paths.work, paths.driver]) rmSync(path, { recursive: true, force: true });
+    const container = job.remove ? readContainer(storeOf(job), job.id) : undefined;
+    if (container !== undefined) await removeContainer(storeOf(job), container.record);
   }
   if (running !== undefined) tell({ type: 'exit', exit });
   process.exit(0);
