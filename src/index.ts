@@ -31,7 +31,7 @@ export {
   type LayersOptions,
   layers,
 } from './client/layers.ts';
-export { load } from './client/load.ts';
+export { type LoadOptions, load } from './client/load.ts';
 export { type OpenedImage, openImage } from './client/open-image.ts';
 export { type LocalImage, openLayers } from './client/open-layers.ts';
 export { type OpenedTree, openTree } from './client/open-tree.ts';

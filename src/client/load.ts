@@ -8,9 +8,15 @@ import { OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { parseReference, type Reference } from '../reference/reference.ts';
 import type { Client } from './client.ts';
-import { type CopiedImage, nameText, type PlatformOptions, selectionOf } from './transfer.ts';
+import { withStoreReferrers } from './layout-referrers.ts';
+import { type CopiedImage, nameText, type PlatformOptions, selectionOf, withReferrers } from './transfer.ts';
 
 const BOX = /^(?:oci|oci-archive|docker-archive):/;
+
+export interface LoadOptions extends PlatformOptions {
+  /** Also what refers to the images. Default false. */
+  referrers?: boolean | undefined;
+}
 
 /**
  * Loads `archive`: `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE`, or a plain path to any of them; `-` is stdin. All
@@ -21,19 +27,23 @@ export async function load(
   client: Client,
   archive: string,
   name?: string,
-  options: PlatformOptions = {},
+  options: LoadOptions = {},
 ): Promise<CopiedImage[]> {
   const as = name === undefined ? undefined : parseReference(name);
   const { box, selector } = await openBox(client, archive);
   try {
     const selection = { ...(await selectionOf(client, options)), index: 'kept' } as const;
     const { onProgress, signal } = client;
-    const copier = createCopier(await client.store(), { onProgress, signal, verb: 'loaded' });
+    const target = await client.store();
+    const copying = { onProgress, signal, verb: 'loaded' } as const;
+    const copier = createCopier(target, copying);
     const copied: CopiedImage[] = [];
     for (const { descriptor, reference } of await wanted(box, selector, as)) {
       const source = { ...box, resolve: async () => descriptor };
       const result = await copier.copy(source, reference, selection);
-      const image = { name: archive, reference, ...result };
+      const request = { source, root: descriptor, target, copied: result, name: reference, as: reference };
+      const all = options.referrers === true ? await withReferrers(request, copying) : result;
+      const image = { name: archive, reference, ...all };
       copied.push({ ...image, name: nameText(image) });
     }
     return copied;
@@ -53,7 +63,9 @@ async function openBox(client: Client, text: string): Promise<{ box: Archive; se
   }
   const isEmpty = Object.keys(name.selector).length === 0;
   const box =
-    name.transport === 'oci' ? await openOciLayout(name.path) : await openArchive(name.path, { signal });
+    name.transport === 'oci'
+      ? withStoreReferrers(await openOciLayout(name.path), name.path)
+      : await openArchive(name.path, { signal });
   return { box, selector: isEmpty ? undefined : name.selector };
 }
 

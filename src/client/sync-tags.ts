@@ -16,6 +16,9 @@ const GLOB = /[*?[\]{}!]/;
 /** `v1.2.3`, `3.20`, `24.04-slim`: up to three numbers, and what makes it a pre-release. */
 const VERSION = /^v?(\d{1,15})(?:\.(\d{1,15}))?(?:\.(\d{1,15}))?(?:[-+.](.+))?$/;
 
+/** The list of referrers of an image (distribution-spec, referrers tag schema): written by whoever writes those. */
+const REFERRERS_TAG = /^sha(?:256|384|512)-[a-f0-9]{64}$/;
+
 /** True when the tags have to be listed to choose. */
 export function needsList({ tags, semver: range }: TagChoice): boolean {
   return range !== undefined || tags.some((tag) => GLOB.test(tag));
@@ -32,6 +35,7 @@ export function chooseTags(there: readonly string[], choice: TagChoice): string[
   const { semver: range } = choice;
   const versions = new Map(there.map((tag) => [tag, versionOf(tag)]));
   const chosen = there.filter((tag) => {
+    if (REFERRERS_TAG.test(tag)) return false;
     const version = versions.get(tag);
     const inRange = range !== undefined && version !== undefined && semver.satisfies(version, range);
     return inRange || globs.some((glob) => matchesGlob(tag, glob));

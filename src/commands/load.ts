@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
-import { copiedJson, copiedLine, transferOptions } from '../cli/transfer-flags.ts';
+import { copiedJson, copiedLine, transferFlags, transferOptions } from '../cli/transfer-flags.ts';
 import { load } from '../client/load.ts';
 
 export default class Load extends OciCommand<typeof Load> {
@@ -22,6 +22,7 @@ export default class Load extends OciCommand<typeof Load> {
     name: Args.string({ name: 'NAME', description: 'the name in the store' }),
   };
   static override flags = {
+    referrers: transferFlags.referrers,
     'all-platforms': Flags.boolean({
       summary: 'All of each image, or fail. Default: all that the archive has',
     }),

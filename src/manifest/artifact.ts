@@ -9,9 +9,6 @@ import { OCI_MANIFEST } from './media-types.ts';
 export const TITLE = 'org.opencontainers.image.title';
 /** oras' mark for a directory that it packed as a tar. */
 export const UNPACK = 'io.deis.oras.content.unpack';
-/** What an artifact is when it does not say. */
-export const ANY_ARTIFACT = 'application/vnd.unknown.artifact.v1';
-
 /** `{}`, which stands for a config or layer that is not needed (image-spec manifest.md). */
 export const EMPTY = {
   mediaType: 'application/vnd.oci.empty.v1+json',

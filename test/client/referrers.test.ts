@@ -8,6 +8,7 @@ import { openStore } from '../../src/blobstore/store.ts';
 import { attach } from '../../src/client/attach.ts';
 import { type Client, createClient } from '../../src/client/client.ts';
 import { copyImage } from '../../src/client/copy-image.ts';
+import { load } from '../../src/client/load.ts';
 import { pull } from '../../src/client/pull.ts';
 import { push } from '../../src/client/push.ts';
 import { referrers } from '../../src/client/referrers.ts';
@@ -127,6 +128,22 @@ describe.skipIf(!hasTools('docker-registry'))('from place to place', () => {
     nameImage(place, parseReference('other:1'), addImage(place));
     await createCopier(await openStore(path)).copy(place, parseReference('other:1'));
   }
+
+  test('through an archive and back into a store', async () => {
+    const name = 'signed/app:1';
+    await signedImage(name, name);
+    const archive = `oci-archive:${join(dir, 'signed.tar')}`;
+    await save(client, name, archive, { referrers: true });
+    const other = createClient({ store: join(dir, 'loaded') });
+    try {
+      const loaded = await load(other, archive, undefined, { referrers: true });
+      expect(loaded).toMatchObject([{ reference: parseReference(name) }]);
+      expect(loaded[0]?.referrers).toHaveLength(3);
+      expect((await referrers(other, name)).referrers).toMatchObject([{ artifactType: SBOM }]);
+    } finally {
+      await other.close();
+    }
+  });
 
   test('some platforms only: what refers to them goes along, and what refers to the whole is told', async () => {
     const name = `${registry.address}/some/from:1`;

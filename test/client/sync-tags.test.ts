@@ -39,6 +39,12 @@ describe('tags', () => {
     expect(choose(['latest', '3.*'], undefined, 2)).toEqual(['latest', '3.20.1-slim', '3.20']);
     expect(choose([], '3.x', 1)).toEqual(['3.20']);
   });
+  it('never the list of referrers, which is another one in the target; cosign’s are tags like others', () => {
+    const list = `sha256-${'0'.repeat(64)}`;
+    const all = ['1', list, `${list}.sig`];
+    const choice = { tags: ['*'], semver: undefined, limit: undefined };
+    expect(chooseTags(all, choice).sort()).toEqual(['1', `${list}.sig`]);
+  });
   it('none when none fits', () => {
     expect(choose(['9.*'], '>=99')).toEqual([]);
   });
