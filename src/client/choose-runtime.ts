@@ -16,6 +16,7 @@ import { basename, join } from 'node:path';
 import type { StorePaths } from '../blobstore/paths.ts';
 import { replaceFile } from '../blobstore/write-file.ts';
 import { isOciError, OciError } from '../errors.ts';
+import { findStaticInit } from '../runner/builtin/find-init.ts';
 import { cgroupSupport } from '../runner/cgroups.ts';
 import { containerPaths, type RuntimeChoice } from '../runner/container.ts';
 import { treePath } from '../runner/rootfs/trees.ts';
@@ -190,12 +191,10 @@ function trialRequest(program: string): RunRequest {
 
 /** The small init of `--init`. Throws UNSUPPORTED. */
 export function findInit(): string {
-  for (const name of ['catatonit', 'tini-static', 'docker-init', 'tini']) {
-    const path = findProgram(name);
-    if (path !== undefined) return path;
-  }
-  throw new OciError('UNSUPPORTED', '--init needs a small init, and none is installed', {
-    hint: 'install catatonit or tini',
+  const path = findStaticInit();
+  if (path !== undefined) return path;
+  throw new OciError('UNSUPPORTED', '--init needs a small static init, and none is installed', {
+    hint: 'install catatonit or tini, which Debian, Fedora and Alpine have',
   });
 }
 

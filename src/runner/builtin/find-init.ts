@@ -16,11 +16,8 @@ const FOLDERS = [
   '/sbin',
 ];
 
-/** What to tell who asked for one in vain. */
-export const INIT_HINT = 'install tini or catatonit (Debian, Fedora and Alpine have them)';
-
 /** Path of a static init, or undefined. `path`: `$PATH`. */
-export function findInit(path = process.env.PATH ?? ''): string | undefined {
+export function findStaticInit(path = process.env.PATH ?? ''): string | undefined {
   const folders = [...path.split(':').filter((folder) => folder.startsWith('/')), ...FOLDERS];
   return NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find(isStatic);
 }

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findInit } from '../../../src/runner/builtin/find-init.ts';
+import { findStaticInit } from '../../../src/runner/builtin/find-init.ts';
 import { hasTools } from '../../support/tools.ts';
 import { canLaunch, type Launcher, startLauncher } from './launcher.ts';
 
 /** What the machine has, wherever the search path leads. */
-const elsewhere = findInit('');
+const elsewhere = findStaticInit('');
 
 describe.runIf(hasTools('busybox'))('the search for an init', () => {
   let folder: string;
@@ -19,13 +19,13 @@ describe.runIf(hasTools('busybox'))('the search for an init', () => {
   it('takes a static program only: another would not run in an image without its libraries', () => {
     const path = join(folder, 'catatonit');
     symlinkSync(process.execPath, path);
-    expect(findInit(folder)).toBe(elsewhere);
+    expect(findStaticInit(folder)).toBe(elsewhere);
     rmSync(path);
     writeFileSync(path, '#!/bin/sh\n');
-    expect(findInit(folder)).toBe(elsewhere);
+    expect(findStaticInit(folder)).toBe(elsewhere);
     rmSync(path);
     symlinkSync('/bin/busybox', path);
-    expect(findInit(`relative:${folder}`)).toBe(path);
+    expect(findStaticInit(`relative:${folder}`)).toBe(path);
   });
 });
 
