@@ -100,14 +100,14 @@ async function checkSubject(
 ): Promise<{ holds: boolean; valid: ValidSignature[]; refused: RefusedSignature[] }> {
   const met = new Set<Demand>();
   const valid = new Map<string, ValidSignature>();
-  const refused = new Map<string, RefusedSignature>();
+  const refused: RefusedSignature[] = [];
   for (const open of image.signatures) {
     const signatures = await findSignatures(await open(), subject, client);
-    for (const one of signatures.refused) refused.set(one.origin, one);
+    refused.push(...signatures.refused);
     for (const demand of demands) {
       const verdict = await judge(signatures.found, subject, demand);
       for (const one of verdict.valid) valid.set(`${one.origin} ${JSON.stringify(one.signer)}`, one);
-      for (const one of verdict.refused) refused.set(`${one.origin} ${one.reason}`, one);
+      refused.push(...verdict.refused);
       if (verdict.valid.length > 0) met.add(demand);
     }
     if (met.size === demands.length) break;
@@ -115,6 +115,6 @@ async function checkSubject(
   return {
     holds: met.size === demands.length && demands.length > 0,
     valid: [...valid.values()],
-    refused: [...refused.values()],
+    refused,
   };
 }

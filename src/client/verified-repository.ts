@@ -41,6 +41,10 @@ export function verifiedRepository(
       signatures: [async () => ({ source: repository, repository: reference })],
     };
     const { descriptor } = await checkSignatures(client, image, demands, use);
+    if (descriptor.digest !== root.digest) {
+      const message = `${image.name}: only its manifest for one platform is signed; it is taken without the index`;
+      client.onProgress?.({ type: 'warning', message });
+    }
     return descriptor;
   }
 

@@ -102,5 +102,5 @@ const unnamed: Reference = { registry: 'localhost', repository: 'unnamed' };
 
 function uncheckedIn(demands: readonly Demand[]): string[] {
   const keyOnly = demands.some(({ trust }) => trust.by === 'key' && trust.root === undefined);
-  return keyOnly ? ['the log: --trusted-root makes an entry in it necessary'] : [];
+  return keyOnly ? ['that a log has the signature, which --trusted-root makes necessary'] : [];
 }

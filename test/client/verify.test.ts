@@ -18,6 +18,7 @@ import {
   mockSigstore,
   payloadFor,
   pemOf,
+  signWith,
   statementFor,
 } from '../support/sigstore.ts';
 import { hasTools } from '../support/tools.ts';
@@ -107,6 +108,19 @@ describe.each(servers)('at %s', (server) => {
     ]);
   });
 
+  it('tells two signers of the same text apart', async () => {
+    const image = await at.pushed();
+    const payload = payloadFor(image.index.digest);
+    const annotations = [keys, ecKeys()].map((pair) => ({ signature: signWith(pair, payload) }));
+    const both = annotations.map((one) => ({ payload, annotations: one }));
+    await putTagSignatures(image.repository, image.reference, image.index.digest, both);
+    expect(await verify(client, image.name, key)).toMatchObject({
+      signatures: [{ signer: { kind: 'key' } }],
+      refused: [{ reason: 'it was not made with the key' }],
+    });
+    await expect(verify(client, image.name, otherKey)).rejects.toThrow(/2 found/);
+  });
+
   it('says of an unsigned image that it is', async () => {
     const { name } = await at.pushed();
     await expect(verify(client, name, key)).rejects.toMatchObject({
@@ -127,6 +141,7 @@ describe.each(servers)('at %s', (server) => {
     const rule = await verifyRule(key);
     const [pulled] = await pull(verifyingClient(at.newClient(), rule), image.name);
     expect(pulled?.root.digest).toBe(image.amd64.digest);
+    expect(at.warnings.at(-1)).toMatch(/only its manifest for one platform is signed/);
     const all = verifyingClient(at.newClient({ platform: undefined }), rule);
     await expect(pull(all, image.name, { allPlatforms: true })).rejects.toMatchObject({
       code: 'SIGNATURE_INVALID',
