@@ -39,7 +39,7 @@ const GAIN = 1.12;
 /** A sum below this part of what fewer flows gave, twice in a row, is slower. */
 const SLOWER = 0.9;
 /** How long nothing is tried after it did not help, doubling each time. */
-const HOLD_MS = 8000;
+const HOLD_MS = 15_000;
 const HOLD_MOST_MS = 60_000;
 const LIMITED_HOLD_MS = 60_000;
 

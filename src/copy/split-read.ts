@@ -19,8 +19,20 @@ export interface SplitReadOptions {
   onHeld(bytes: number): void;
 }
 
+/** A part, and the request for it. */
+interface Asked {
+  part: Part;
+  stream: Promise<Readable>;
+  /** Ends the request. */
+  own: AbortController;
+}
+
 /** Blobs with less left than this are read through one connection. */
 export const WORTH_SPLITTING = 8 * PART_LEAST;
+
+function leftToOthers(): OciError {
+  return new OciError('ABORTED', 'left to another connection');
+}
 
 export function takesParts(ingest: Ingest): ingest is SplitIngest {
   return ingest.ahead !== undefined && ingest.join !== undefined;
@@ -58,27 +70,49 @@ export async function readSplit(
     return plan.next({ bytes: group.partBytes, rest: refusesParts || Math.max(flows, wanted) === 1 });
   }
 
-  /** One connection after the other, until there is no part left for it or there are more flows than wanted. */
-  async function flow(first: Part, opened?: Readable): Promise<void> {
+  /** One request after the other, until there is no part left for it or there are more flows than wanted. */
+  async function flow(first: Asked): Promise<void> {
     let gives = false;
-    const begin = (): void => {
-      if (!gives) group.running(1);
-      gives = true;
-    };
-    let stream = opened;
-    for (let part: Part | undefined = first; part !== undefined; stream = undefined) {
-      const current: Part = part;
+    for (let asked: Asked | undefined = first; asked !== undefined; ) {
+      const current: Asked = asked;
+      const { part } = current;
+      let following: Asked | undefined;
+      const took = (): void => {
+        if (!gives) group.running(1);
+        gives = true;
+        // Asked for before this part ends: a round trip, and a new connection's slow start, cost nothing then.
+        const isNear = part.to < descriptor.size && part.to - part.at < group.partBytes / 4;
+        if (isNear && flows <= wanted) following ??= ask(next());
+      };
       try {
-        await read(current, stream, begin);
-        part = flows > wanted ? undefined : next();
+        await read(current, took);
+        asked = following ?? (flows > wanted ? undefined : ask(next()));
       } catch (error) {
-        plan.release(current);
-        part = goesOn(error) ? next() : undefined;
+        giveUp(current);
+        if (following !== undefined) giveUp(following);
+        asked = goesOn(error) ? ask(next()) : undefined;
       }
     }
     if (gives) group.running(-1);
     flows -= 1;
     if (flows === 0) over.resolve();
+  }
+
+  function ask(part: Part | undefined): Asked | undefined {
+    if (part === undefined) return undefined;
+    const own = new AbortController();
+    const stream = open(part, own, () => flows === 1);
+    // Whoever reads it hears of it, and nobody may.
+    stream.then(
+      (opened) => opened.on('error', () => {}),
+      () => {},
+    );
+    return { part, stream, own };
+  }
+
+  function giveUp({ part, own }: Asked): void {
+    own.abort(leftToOthers());
+    plan.release(part);
   }
 
   /** After a failure: true when this flow is to take its next part, false when it is to end. */
@@ -96,13 +130,12 @@ export async function readSplit(
   }
 
   /** The bytes of one part, until it is whole or another flow has the rest of it. */
-  async function read(part: Part, opened: Readable | undefined, begin: () => void): Promise<void> {
-    const own = new AbortController();
-    const stream = opened ?? (await open(part, own, () => flows === 1));
+  async function read({ part, stream: opening }: Asked, took: () => void): Promise<void> {
+    const stream = await opening;
     await takeAll(stream, (chunk) => {
-      begin();
       take(part, chunk);
       if (part.at >= part.to && part.to < descriptor.size) stream.destroy();
+      else took();
     });
     if (part.at >= part.to) return;
     throw new OciError(
@@ -120,7 +153,7 @@ export async function readSplit(
       signal: AbortSignal.any([all, own.signal]),
       onSetback(status) {
         group.setback(status);
-        if (!isPatient()) own.abort(new OciError('ABORTED', 'left to another connection'));
+        if (!isPatient()) own.abort(leftToOthers());
       },
     });
   }
@@ -148,10 +181,10 @@ export async function readSplit(
     onHeld(held);
   }
 
-  function start(part: Part, opened?: Readable): void {
+  function start(asked: Asked): void {
     flows += 1;
     wanted = Math.max(wanted, flows);
-    void flow(part, opened);
+    void flow(asked);
   }
 
   const reading: Reading = {
@@ -164,7 +197,7 @@ export async function readSplit(
     async grow() {
       if (refusesParts || all.aborted || flows === 0) return false;
       wanted = flows + 1;
-      const waiting = flows > 1 ? next() : undefined;
+      const waiting = ask(next());
       if (waiting !== undefined) {
         start(waiting);
         return true;
@@ -173,9 +206,10 @@ export async function readSplit(
       if (split === undefined) return false;
       try {
         // Asked first: the flow that has these bytes now goes on until somebody else really gives them.
-        const stream = await open(split.part, new AbortController(), () => false);
+        const own = new AbortController();
+        const stream = await open(split.part, own, () => false);
         if (!all.aborted && plan.takeOver(split)) {
-          start(split.part, stream);
+          start({ part: split.part, stream: Promise.resolve(stream), own });
           return true;
         }
         stream.destroy();
@@ -192,7 +226,7 @@ export async function readSplit(
 
   group.enter(reading);
   try {
-    const first = next();
+    const first = ask(next());
     if (first !== undefined) {
       start(first);
       await over.promise;
