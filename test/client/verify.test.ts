@@ -196,6 +196,19 @@ describe.each(servers)('at %s', (server) => {
     await expect(layout).rejects.toThrow();
   });
 
+  it('finds a signature that was copied along, in a layout and in a store', async () => {
+    const image = await at.pushed();
+    await putBundle(image.repository, image.index, keyBundle(keys, statementFor(image.index.digest)));
+    const copying = at.newClient({ platform: undefined });
+    const layout = `oci:${at.dir}/with-referrers:1`;
+    await copyImage(copying, `docker://${image.name}`, layout, { referrers: true });
+    expect(await verify(client, layout, key)).toMatchObject({ signatures: [{ form: 'bundle' }] });
+    await copyImage(copying, layout, `oci:${at.dir}/from-layout:1`, { verify: await verifyRule(key) });
+    const offline = at.newClient();
+    await pull(offline, image.name, { referrers: true });
+    expect(await verify(offline, image.name, key)).toMatchObject({ signatures: [{ form: 'bundle' }] });
+  });
+
   it("looks for a stored image's signature at its registry", async () => {
     const image = await at.pushed();
     await at.signTag(image, image.index);
