@@ -11,6 +11,10 @@ printf '#!/bin/sh\\necho\\nwget -qO- http://api:9000/' > /tmp/www/cgi-bin/ask &&
 exec httpd -f -p ${port} -h /tmp/www`,
 ];
 
+/** Without cgroups, of which all containers of this machine have some, and the clock of a user's holder. */
+const ours = (host: ContainerHost): string[] =>
+  host.traces().filter((trace) => !/^.sys.fs.cgroup| sleep 2 $/.test(trace));
+
 const able = canRunContainers();
 
 describe.each(['root', 'user'] as const)(
@@ -38,7 +42,7 @@ describe.each(['root', 'user'] as const)(
         const url = `http://127.0.0.1:5000${path}`;
         const { status, stdout, stderr } = spawnSync(
           host.prefix[0] ?? '',
-          [...host.prefix.slice(1, 2), 'busybox', 'wget', '-T', '10', '-qO-', url],
+          [...host.prefix.slice(1, 2), 'busybox', 'timeout', '10', 'busybox', 'wget', '-qO-', url],
           { encoding: 'utf8' },
         );
         if (status === 0) return stdout.trim();
@@ -50,7 +54,7 @@ describe.each(['root', 'user'] as const)(
 
     it.runIf(can)('reaches what it must and nothing else', { timeout: 120_000 }, async () => {
       await ocitool('run', '--rm', '--network', 'none', 'busybox:1', 'true');
-      const before = host.traces();
+      const before = ours(host);
       await ocitool('network', 'create', 'front');
       await ocitool('network', 'create', '--internal', 'back');
       await ocitool(
@@ -77,23 +81,25 @@ describe.each(['root', 'user'] as const)(
       expect(back?.containers.map(({ name }) => name).sort()).toEqual(['api', 'ui']);
       const api = back?.containers.find(({ name }) => name === 'api')?.address ?? '';
 
+      // busybox 1.35 crashes with `wget -T`.
+      const get = ['timeout', '3', 'busybox', 'wget', '-qO-'];
       // The host, by address; a third container, by name and by address; the API, whatever is outside.
-      const ask = ['busybox', 'wget', '-T', '2', '-qO-', `http://${api}:9000/`];
+      const ask = ['busybox', ...get, `http://${api}:9000/`];
       const [program = '', ...rest] = [...host.prefix.slice(0, 2), ...ask];
       expect(spawnSync(program, rest, { encoding: 'utf8' }).stdout).toBe('');
-      const third = ['run', '--rm', '--network', 'front', 'busybox:1', 'wget', '-T', '2', '-qO-'];
+      const third = ['run', '--rm', '--network', 'front', 'busybox:1', ...get];
       for (const name of ['api', api]) {
         expect((await host.run(...third, `http://${name}:9000/`)).stdout).toBe('');
       }
       expect(await ocitool(...third, 'http://ui:5000/')).toBe('the-ui');
-      expect((await host.run('exec', 'api', 'ip', 'route', 'show', 'default')).stdout).toBe('');
+      expect((await host.run('exec', 'api', 'ip', 'route')).stdout).not.toContain('default');
 
       const refused = await host.run('network', 'rm', 'back');
       expect(refused.code).toBe(1);
       expect(refused.stderr).toContain('network back is used by');
       await ocitool('rm', '-f', 'ui', 'api');
       await ocitool('network', 'rm', 'front', 'back');
-      expect(host.traces()).toEqual(before);
+      expect(ours(host)).toEqual(before);
     });
   },
 );
