@@ -8,6 +8,7 @@ import {
   openSync,
   realpathSync,
   renameSync,
+  rmdirSync,
   rmSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -37,10 +38,8 @@ export function openArtifactTarget(
   files: readonly TitledFile[],
   force: boolean,
 ): ArtifactTarget {
-  const root = inDir(() => {
-    mkdirSync(dir, { recursive: true });
-    return realpathSync(dir);
-  });
+  const made = inDir(() => mkdirSync(dir, { recursive: true }));
+  const root = inDir(() => realpathSync(dir));
   for (const { title } of files) refuseOccupied(title);
   const folder = inDir(() => makePrivateFolder(root, 'files', 'pull'));
   const wanted = new Set(files.map(({ descriptor }) => descriptor.digest));
@@ -120,8 +119,18 @@ export function openArtifactTarget(
     close(done) {
       if (!done) for (const path of placed.reverse()) removeTree(path);
       removeTree(folder);
+      if (!done && made !== undefined) removeEmpty(root);
     },
   };
+}
+
+/** Removes the directory unless somebody has put something there. */
+function removeEmpty(dir: string): void {
+  try {
+    rmdirSync(dir);
+  } catch {
+    // Not ours any more.
+  }
 }
 
 /** A second file of the same bytes. */

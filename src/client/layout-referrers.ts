@@ -1,7 +1,6 @@
 // What refers to the images of an OCI layout that the store keeps too: it remembers referrers in its own folder, where
 // readers of plain layouts do not look.
 import type { Archive } from '../archive/archive.ts';
-import { openStore } from '../blobstore/store.ts';
 import { isOciError } from '../errors.ts';
 import type { Referring } from '../place/place.ts';
 
@@ -10,6 +9,8 @@ export function withStoreReferrers(archive: Archive, dir: string): Archive & Ref
   return {
     ...archive,
     async referrers(subject, options) {
+      // Not for those who only read images: the store brings in its database.
+      const { openStore } = await import('../blobstore/store.ts');
       try {
         return await (await openStore(dir, { readOnly: true })).referrers(subject, options);
       } catch (error) {

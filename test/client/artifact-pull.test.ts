@@ -169,6 +169,12 @@ describe('titles', () => {
   });
 });
 
+test('a directory that was made for files that did not come goes again', async () => {
+  const image = await artifact([['docs', buildTarGz([file('other', 'x')]), { [UNPACK]: 'true' }]]);
+  await expect(pullFiles(client, image, join(out, 'new'))).rejects.toMatchObject({ code: 'LAYER_REFUSED' });
+  expect(seen()).toEqual([]);
+});
+
 test('what is there stays, unless --force; a link is replaced, not written through; a directory never', async () => {
   const image = await artifact([['file', Buffer.from('new')]]);
   writeFileSync(join(dir, 'target'), 'theirs');
