@@ -9,8 +9,9 @@ import { namespaceOperations } from './namespace-operations.ts';
 import type { Operation } from './operation.ts';
 import { processOperations } from './process-operations.ts';
 import { CONTAINER_FD, ORDER_FD, type Order, type Report, STARTER_FD } from './report.ts';
+import { rightsOperations } from './rights-operations.ts';
 
-const OPERATIONS = { ...namespaceOperations, ...mountOperations, ...processOperations };
+const OPERATIONS = { ...namespaceOperations, ...mountOperations, ...processOperations, ...rightsOperations };
 
 /** The handlers' table is complete by its type; what TypeScript cannot see is that a name and its operation belong together. */
 function carryOut(context: Context, operation: Operation): void {

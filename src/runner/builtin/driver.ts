@@ -25,6 +25,7 @@ async function launch({ spec, bundle, stdio, rootless }: Launch): Promise<Launch
   return guarded(() =>
     start(planLaunch(inBundle(spec, bundle), factsFor(spec, rootless)), {
       stdio: spec.process.terminal ? undefined : stdio,
+      size: spec.process.consoleSize,
       pidNamespace: own ? 'own' : 'new',
     }),
   );
@@ -36,6 +37,7 @@ function exec({ pid, spec, stdio, rootless }: ExecRequest): Promise<Launched> {
     try {
       return await start(planExec(spec, factsFor(spec, rootless)), {
         stdio: spec.process.terminal ? undefined : stdio,
+        size: spec.process.consoleSize,
         pidNamespace: { pidfd },
       });
     } finally {

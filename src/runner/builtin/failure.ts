@@ -54,7 +54,7 @@ function hintFor(operation: Operation, errno: number): string | undefined {
   if (operation.do === 'clone' && errno === ENOENT) return 'the source of a mount must exist';
   if (operation.do === 'working-directory')
     return 'the working directory must be a directory the user may enter';
-  if ((operation.do === 'attach' || operation.do === 'mask') && errno === ELOOP) {
+  if (operation.do === 'attach' && !operation.links && errno === ELOOP) {
     return 'the image has a symbolic link where the kernel’s file systems belong';
   }
   if (operation.do === 'make' && errno === EPERM) {

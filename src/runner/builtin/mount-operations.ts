@@ -21,6 +21,8 @@ import {
   FSCONFIG_CMD_CREATE,
   FSCONFIG_SET_FLAG,
   FSCONFIG_SET_STRING,
+  FSMOUNT_CLOEXEC,
+  FSOPEN_CLOEXEC,
   MNT_DETACH,
   MOUNT_ATTRIBUTES,
   MOVE_MOUNT_F_EMPTY_PATH,
@@ -69,14 +71,14 @@ export const mountOperations: Handlers<
   },
   make(context, { slot, type, source, settings, attributes }) {
     const { call, slots } = context;
-    const filesystem = call('fsopen', type, 1);
+    const filesystem = call('fsopen', type, FSOPEN_CLOEXEC);
     call('fsconfig', filesystem, FSCONFIG_SET_STRING, 'source', source, 0);
     for (const [key, value] of settings) {
       if (value === undefined) call('fsconfig', filesystem, FSCONFIG_SET_FLAG, key, null, 0);
       else call('fsconfig', filesystem, FSCONFIG_SET_STRING, key, value, 0);
     }
     call('fsconfig', filesystem, FSCONFIG_CMD_CREATE, null, null, 0);
-    slots.set(slot, call('fsmount', filesystem, 1, bits(attributes)));
+    slots.set(slot, call('fsmount', filesystem, FSMOUNT_CLOEXEC, bits(attributes)));
     call('close', filesystem);
   },
   clone(context, { slot, source, recursive }) {
@@ -195,7 +197,7 @@ function openIfThere(context: Context, path: string): number | undefined {
 
 function emptyDirectory(context: Context): number {
   const { call } = context;
-  const filesystem = call('fsopen', 'tmpfs', 1);
+  const filesystem = call('fsopen', 'tmpfs', FSOPEN_CLOEXEC);
   for (const [key, value] of [
     ['size', '4k'],
     ['mode', '755'],
@@ -203,7 +205,7 @@ function emptyDirectory(context: Context): number {
     call('fsconfig', filesystem, FSCONFIG_SET_STRING, key, value, 0);
   }
   call('fsconfig', filesystem, FSCONFIG_CMD_CREATE, null, null, 0);
-  const mount = call('fsmount', filesystem, 1, bits(['ro', 'nosuid', 'nodev', 'noexec']));
+  const mount = call('fsmount', filesystem, FSMOUNT_CLOEXEC, bits(['ro', 'nosuid', 'nodev', 'noexec']));
   call('close', filesystem);
   return mount;
 }

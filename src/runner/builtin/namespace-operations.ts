@@ -4,7 +4,9 @@ import { bytes, failedWith } from './kernel.ts';
 import {
   AT_FDCWD,
   CLONE_FS,
+  EACCES,
   EINVAL,
+  ENOSYS,
   EPERM,
   IFF_UP,
   KEYCTL_JOIN_SESSION_KEYRING,
@@ -20,9 +22,7 @@ import {
 
 const AF_INET = 2;
 const SOCK_DGRAM_CLOEXEC = 0o2000002;
-const ENOSYS = 38;
 const EDQUOT = 122;
-const EACCES = 13;
 
 export const namespaceOperations: Handlers<
   | 'die-with-starter'

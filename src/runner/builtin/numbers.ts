@@ -13,7 +13,6 @@ export const ENOSYS = 38;
 export const ELOOP = 40;
 
 export const AT_FDCWD = -100;
-export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_EMPTY_PATH = 0x1000;
 export const AT_RECURSIVE = 0x8000;
 
@@ -40,6 +39,8 @@ export const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 export const FSCONFIG_SET_FLAG = 0;
 export const FSCONFIG_SET_STRING = 1;
 export const FSCONFIG_CMD_CREATE = 6;
+export const FSOPEN_CLOEXEC = 1;
+export const FSMOUNT_CLOEXEC = 1;
 export const MNT_DETACH = 2;
 export const MS_REC = 1 << 14;
 
@@ -79,7 +80,6 @@ export const S_IFIFO = 0o010000;
 export const S_IFCHR = 0o020000;
 export const S_IFDIR = 0o040000;
 export const S_IFBLK = 0o060000;
-export const S_IFREG = 0o100000;
 export const S_IFSOCK = 0o140000;
 
 export const PR_SET_PDEATHSIG = 1;

@@ -103,17 +103,11 @@ export type Setting = [key: string, value?: string];
 
 /** What an operation is called in an error: `attach /proc`. */
 export function describe(operation: Operation): string {
-  const about =
-    'target' in operation && operation.do !== 'link'
-      ? operation.target
-      : 'path' in operation
-        ? operation.path
-        : 'source' in operation
-          ? operation.source
-          : 'name' in operation
-            ? operation.name
-            : 'file' in operation
-              ? operation.file
-              : undefined;
+  const fields: Partial<Record<string, unknown>> = operation;
+  const about = ['path', 'target', 'source', 'name', 'file'].map((key) => fields[key]).find(isText);
   return about === undefined ? operation.do : `${operation.do} ${about}`;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
 }

@@ -1,9 +1,9 @@
 // From a plan to a running process: starts the init, hands it the plan, takes the terminal, and waits until it has
 // become the program or says why not.
 import { closeSync, createReadStream, openSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { OciError } from '../../errors.ts';
 import type { Launched } from '../driver.ts';
+import { libc } from '../libc.ts';
 import { launchError } from './failure.ts';
 import { bytes, kernel } from './kernel.ts';
 import { O_CLOEXEC } from './numbers.ts';
@@ -14,10 +14,15 @@ import { type Spawn, type Spawned, spawnInit } from './spawn.ts';
 export interface StartOptions extends Pick<Spawn, 'pidNamespace'> {
   /** Undefined: nothing, until the plan's terminal takes their place. */
   stdio: Spawn['stdio'] | undefined;
+  /** Of the plan's terminal, before the program sees it. */
+  size?: { height: number; width: number } | undefined;
 }
 
 /** Throws COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, RUNTIME_FAILED; nothing is left then. */
-export async function start(plan: Operation[], { stdio, pidNamespace }: StartOptions): Promise<Launched> {
+export async function start(
+  plan: Operation[],
+  { stdio, size, pidNamespace }: StartOptions,
+): Promise<Launched> {
   const { call } = kernel();
   const [ours, theirs] = socketPair();
   const nothing = openSync('/dev/null', 'r+');
@@ -36,14 +41,12 @@ export async function start(plan: Operation[], { stdio, pidNamespace }: StartOpt
   }
   let terminal: number | undefined;
   let executing = false;
-  // Closes `ours` when it ends.
-  const lines = createInterface({ input: createReadStream('', { fd: ours }) });
   try {
-    for await (const line of lines) {
-      const report = JSON.parse(line) as Report;
+    for await (const report of reportsFrom(ours)) {
       if ('failed' in report) throw launchError(plan, report.failed);
       if ('terminal' in report) {
         terminal = takeDescriptor(child.pid, report.terminal);
+        if (size !== undefined) libc().setWindowSize(terminal, size.height, size.width);
         call('write', ours, bytes(1), 1);
       } else executing = true;
     }
@@ -56,6 +59,16 @@ export async function start(plan: Operation[], { stdio, pidNamespace }: StartOpt
     throw error;
   }
   return { ...child, ...(terminal === undefined ? {} : { terminal }) };
+}
+
+/** Closes the socket when it ends. */
+async function* reportsFrom(socket: number): AsyncGenerator<Report> {
+  let text = '';
+  for await (const chunk of createReadStream('', { fd: socket, encoding: 'utf8' })) {
+    const lines = (text + chunk).split('\n');
+    text = lines.pop() ?? '';
+    for (const line of lines) yield JSON.parse(line) as Report;
+  }
 }
 
 /** Blocking on the init's side, which has no event loop that runs. */

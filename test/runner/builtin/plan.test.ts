@@ -46,6 +46,7 @@ const INSIDE: Operation['do'][] = [
   'seal-root',
   'terminal',
   'console',
+  'own-null',
   'working-directory',
   'execute',
 ];
