@@ -177,6 +177,20 @@ describe.each(servers)('at %s', (server) => {
     expect(evil.index.digest).not.toBe(image.index.digest);
   });
 
+  it('lets in the parts of a signed index by their digests, once that was let in', async () => {
+    const image = await at.pushed();
+    await at.signTag(image, image.index);
+    const { registry, repository: path } = image.reference;
+    const part = { registry, repository: path, digest: image.amd64.digest };
+    const repository = await verifyingClient(at.newClient(), await verifyRule(key)).repository(part);
+    await expect(repository.resolve(part)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
+    await repository.resolve(image.reference);
+    expect((await repository.resolve(part)).digest).toBe(image.amd64.digest);
+    const other = await at.pushed();
+    const stranger = { ...part, digest: other.amd64.digest };
+    await expect(repository.resolve(stranger)).rejects.toThrow();
+  });
+
   it('copies what is signed, wherever it is', async () => {
     const image = await at.pushed();
     await at.signTag(image, image.index);
