@@ -3,9 +3,10 @@ import type { LimitFunction } from 'p-limit';
 import type { BlobStore } from '../blobstore/store.ts';
 import { watchArrivals } from '../copy/arrivals.ts';
 import { copyBlob } from '../copy/copy-blob.ts';
+import { createFlowGroup, type FlowGroup } from '../copy/flow-group.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { isArriving } from '../place/arrival.ts';
-import type { ImageSource } from '../place/place.ts';
+import { type ImageSource, isSplit } from '../place/place.ts';
 import type { OnProgress } from '../place/progress.ts';
 import type { Digest } from '../reference/digest.ts';
 import type { UpstreamBlob } from '../serve/upstream.ts';
@@ -36,6 +37,8 @@ export function createBlobFlights(
   { signal, onProgress, limit }: FlightOptions,
 ): BlobFlights {
   const flights = new Map<Digest, Flight>();
+  /** All come from one host, and share its connections. */
+  let flows: FlowGroup | undefined;
 
   function leave(flight: Flight): void {
     flight.users -= 1;
@@ -45,10 +48,12 @@ export function createBlobFlights(
   /** Goes on when nobody follows it any more: the next who asks will want it. */
   async function fly(flight: Flight, source: ImageSource, descriptor: Descriptor): Promise<void> {
     const { arrivals } = flight;
+    if (isSplit(source)) flows ??= createFlowGroup(source);
     try {
       await limit(() =>
         copyBlob(source, arrivals.target, descriptor, {
           signal,
+          flows,
           onProgress: (event) => {
             if (event.type === 'warning' || event.type === 'retrying') onProgress?.(event);
           },

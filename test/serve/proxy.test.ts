@@ -95,6 +95,11 @@ function puller(): Client {
 const asked = (...words: string[]): string[] =>
   origin.asked().filter((line) => words.every((word) => line.includes(word)));
 
+/** All of an answer, or why there is none. */
+async function whole(url: string): Promise<ArrayBuffer> {
+  return await (await fetch(url)).arrayBuffer();
+}
+
 async function names(client: Client): Promise<(string | undefined)[]> {
   return (await (await client.store()).list()).map(({ name }) => name);
 }
@@ -143,8 +148,8 @@ it('many who want one blob at once share one download, and each gets it while it
   const readers = started.map(({ body }) => (body as ReadableStream<Uint8Array>).getReader());
   // Bytes come before the other half has left the registry.
   const firsts = await Promise.all(readers.map((reader) => reader.read()));
-  const ranged = await fetch(url, { headers: { range: 'bytes=1000000-1999999' } });
-  expect(Buffer.from(await ranged.arrayBuffer()).equals(layer.subarray(1_000_000, 2_000_000))).toBe(true);
+  const ranged = await fetch(url, { headers: { range: 'bytes=500000-999999' } });
+  expect(Buffer.from(await ranged.arrayBuffer()).equals(layer.subarray(500_000, 1_000_000))).toBe(true);
   half.resolve();
   for (const [i, reader] of readers.entries()) {
     const chunks = [firsts[i]?.value as Uint8Array];
@@ -275,8 +280,7 @@ describe('when the registry is gone', () => {
       response.write(layer.subarray(0, 2_000_000), () => response.destroy());
       return true;
     };
-    const response = await fetch(`${server.url}/v2/team/app/blobs/${digestOf(layer)}`);
-    await expect(response.arrayBuffer()).rejects.toThrow();
+    await expect(whole(`${server.url}/v2/team/app/blobs/${digestOf(layer)}`)).rejects.toThrow();
     await pull(puller(), `${address}/team/app:1`);
     const ranges = origin.requests.map(({ headers }) => headers.range).filter((range) => range !== undefined);
     expect(ranges).toHaveLength(1);
@@ -319,8 +323,7 @@ describe('what the registry refuses', () => {
       response.writeHead(200, { 'content-length': wrong.length }).end(wrong);
       return true;
     };
-    const response = await fetch(`${server.url}/v2/team/app/blobs/${digestOf(layer)}`);
-    await expect(response.arrayBuffer()).rejects.toThrow();
+    await expect(whole(`${server.url}/v2/team/app/blobs/${digestOf(layer)}`)).rejects.toThrow();
     const descriptor = { mediaType: OCI_LAYER, digest: digestOf(layer), size: layer.length };
     expect(await (await client.store()).has(descriptor)).toBe(false);
   });
