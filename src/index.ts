@@ -85,6 +85,7 @@ export { readDocument } from './place/read-document.ts';
 export { type Digest, digestOf, parseDigest } from './reference/digest.ts';
 export { familiarReference, formatReference, parseReference, type Reference } from './reference/reference.ts';
 export { type Credential, type CredentialSource, fileCredentials } from './registry/credentials.ts';
+export { createRateLimiter, type RateLimiter } from './registry/rate-limiter.ts';
 export { openRepository, type Repository } from './registry/repository.ts';
 export type { RegistriesOptions } from './registry/route.ts';
 export { createTransport, type Transport, type TransportOptions } from './registry/transport.ts';

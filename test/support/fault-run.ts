@@ -1,6 +1,7 @@
 // One pull through a registry that fails as a seed has it, and everything that must hold afterwards.
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { acquireFreeLock } from '../../src/blobstore/lock.ts';
 import { storePaths } from '../../src/blobstore/paths.ts';
 import { openStore } from '../../src/blobstore/store.ts';
@@ -9,6 +10,7 @@ import { type PulledImage, pull } from '../../src/client/pull.ts';
 import { type ErrorCode, isOciError, OciError } from '../../src/errors.ts';
 import type { Descriptor } from '../../src/manifest/descriptor.ts';
 import { OCI_INDEX, OCI_MANIFEST } from '../../src/manifest/media-types.ts';
+import type { ImageSource } from '../../src/place/place.ts';
 import type { Digest } from '../../src/reference/digest.ts';
 import { toFailure } from '../../src/ui/failure.ts';
 import { type FaultPlan, faultPlan, pick, type Random, randomFrom } from './fault-plan.ts';
@@ -182,5 +184,17 @@ function wantingTokens(upstream: Upstream, uses: number): Upstream {
       headers: { 'www-authenticate': challenge, 'content-length': 0 },
       body: Buffer.alloc(0),
     };
+  };
+}
+
+/** The image as a place to copy it from. */
+export function sourceOf({ blobs, root }: SeededImage): ImageSource {
+  return {
+    resolve: async () => root,
+    async fetch({ digest }, { offset = 0 } = {}) {
+      const blob = blobs.get(digest);
+      if (blob === undefined) throw new OciError('BLOB_NOT_FOUND', digest);
+      return Readable.from([blob.subarray(offset)]);
+    },
   };
 }

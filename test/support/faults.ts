@@ -27,6 +27,8 @@ export type Fault =
   | { type: 'none' }
   /** The connection is reset after `at` bytes of the body, which may be before the first; before any answer without `at`. */
   | { type: 'reset'; at?: number }
+  /** What was asked for is done, and the connection reset in place of the answer. */
+  | { type: 'lost-answer' }
   /** A right Content-Length, and a connection that ends in good order after `at` bytes. */
   | { type: 'cut'; at: number }
   /** No Content-Length, and a clean end after `at` bytes. */
@@ -80,6 +82,10 @@ export async function answerWith(
   const rangeless = fault.type === 'ignore-range';
   const { range: _range, ...headersWithout } = asked.headers;
   const answer = await upstream(rangeless ? { ...asked, headers: headersWithout } : asked);
+  if (fault.type === 'lost-answer') {
+    socket?.resetAndDestroy();
+    return;
+  }
   const { body } = answer;
   const headers: Answer['headers'] = { ...answer.headers };
   if (asked.method === 'HEAD') {
