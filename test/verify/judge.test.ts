@@ -351,7 +351,7 @@ describe('keyless', () => {
           const documents = [
             bundled(change(bundle, path, value)),
             tagged({ ...rest, log: change(entry, path, value).toString() }),
-            tagged({ ...rest, log, certificate: String(value) }),
+            tagged({ ...rest, log, certificate: JSON.stringify(value) }),
           ];
           const { valid, refused } = await judge(documents, subject, { trust: keyless });
           expect(valid.length + refused.length).toBe(3);
