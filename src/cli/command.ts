@@ -25,6 +25,8 @@ export interface Session<T extends typeof Command> {
   answer(json: unknown, lines: () => string[]): void;
   /** Bytes for stdout as they are; returns when they are written. A reader that leaves early (`| head`) is no failure. */
   write(bytes: Uint8Array | Readable): Promise<void>;
+  /** Ends the progress display: what is written from now on is somebody else's. */
+  endProgress(): void;
   /** A remark on stderr that is not progress; silent with -q. */
   note(line: string): void;
   /** Columns a table may use. */
@@ -76,6 +78,7 @@ export abstract class OciCommand<T extends typeof Command> extends Command {
           reporter.close();
           return writeToStdout(bytes);
         },
+        endProgress: () => reporter.close(),
         note: (line) => {
           if (!common.quiet) reporter.onProgress({ type: 'warning', message: line });
         },

@@ -44,6 +44,9 @@ export async function exec(
   const inside = openInside(`/proc/${pid}/root`);
   try {
     spec.process = processFor(spec.process, options, inside, facts);
+    if (options.terminal && window !== undefined) {
+      spec.process.consoleSize = { height: window.rows, width: window.columns };
+    }
     checkCommand(spec.process, { inside, architecture: facts.architecture, formats: readBinaryFormats() });
   } finally {
     inside.close();
@@ -69,7 +72,6 @@ export async function exec(
   const resize = ({ rows, columns }: WindowSize): void => {
     if (terminal !== undefined) libc().setWindowSize(terminal, rows, columns);
   };
-  if (window !== undefined) resize(window);
   const relayed =
     terminal === undefined ? undefined : relayTerminal(terminal, { input: options.interactive });
   return {

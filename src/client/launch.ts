@@ -44,7 +44,8 @@ export interface StartedContainer {
 export interface LaunchOptions {
   /** Sockets of this process, which stay its own. */
   published?: readonly Published[];
-  window?: WindowSize | undefined;
+  /** Called before the container starts to write. */
+  onStart?: (() => void) | undefined;
   /** One that is on its way already; it is ended when the container cannot be started. */
   monitor?: Monitor | undefined;
   /** Without input and output. */
@@ -58,7 +59,7 @@ export interface LaunchOptions {
 export async function launch(
   client: Client,
   plan: Plan,
-  { published = [], window, silent = false, monitor: begun }: LaunchOptions = {},
+  { published = [], onStart, silent = false, monitor: begun }: LaunchOptions = {},
 ): Promise<StartedContainer> {
   const { record, store } = plan;
   const { id, name, request } = record;
@@ -85,7 +86,6 @@ export async function launch(
       stopSignal: record.stopSignal,
       published: published.map((port, i) => ({ ...port, descriptor: FIRST_PUBLISHED + i })),
       ...(record.cgroup !== undefined && { cgroup: record.cgroup }),
-      ...(window !== undefined && { window }),
     });
     const { attachments, notes } = await networks.attach({
       id,
@@ -98,6 +98,7 @@ export async function launch(
       client.onProgress?.({ type: 'warning', message });
     }
     throwIfAborted(client.signal);
+    onStart?.();
     await monitor.go(attachments);
     const { exited, signal, resize, release } = monitor;
     return { id, name, exited, signal, resize, release };

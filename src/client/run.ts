@@ -31,6 +31,8 @@ export interface RunOptions {
   pull?: PullPolicy | undefined;
   /** Size of the terminal, for `request.terminal`. */
   window?: WindowSize | undefined;
+  /** Called when all is said and done but the start: the next to write is the container. */
+  onStart?: (() => void) | undefined;
   /** Open sockets for `request.publish`, in its order; they stay the caller's. Default: they are opened here. */
   published?: readonly Published[] | undefined;
 }
@@ -54,7 +56,7 @@ export async function run(
     if (!request.detach) monitor = beginMonitor(request, { published });
     const publish = published.map(withoutDescriptor);
     const plan = await planContainer(client, image, { ...request, publish }, options);
-    return await launch(client, plan, { published, window: options.window, monitor });
+    return await launch(client, plan, { published, monitor, onStart: options.onStart });
   } catch (error) {
     await monitor?.cancel();
     throw error;
@@ -67,7 +69,7 @@ async function planContainer(
   client: Client,
   name: string,
   request: RunRequest,
-  { pull = 'missing' }: RunOptions,
+  { pull = 'missing', window }: RunOptions,
 ): Promise<Plan> {
   if (request.name !== undefined) checkName(request.name);
   await bringImage(client, name, pull);
@@ -104,6 +106,9 @@ async function planContainer(
     ...(cgroup !== undefined && { cgroup }),
     ...(request.init && { init: findInit() }),
   });
+  if (request.terminal && window !== undefined) {
+    spec.process.consoleSize = { height: window.rows, width: window.columns };
+  }
   findCommand(treePath(store, image.tree), spec, facts.architecture);
   const record: ContainerRecord = {
     version: 1,

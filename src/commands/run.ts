@@ -30,7 +30,7 @@ export default class Run extends ProcessCommand<typeof Run> {
     }),
   };
 
-  protected async execute({ args, flags, client, answer }: Session<typeof Run>): Promise<void> {
+  protected async execute({ args, flags, client, answer, endProgress }: Session<typeof Run>): Promise<void> {
     const { image } = args;
     const request = runRequest(flags, this.command, { env: process.env, cwd: process.cwd() });
     if (isOutside() && (await this.#inside(image, request, flags, client))) return;
@@ -44,7 +44,7 @@ export default class Run extends ProcessCommand<typeof Run> {
     }
     const { terminal, interactive } = request;
     await this.attend({ terminal, keys: terminal && interactive }, (window) =>
-      run(client, image, request, { pull, published, window }),
+      run(client, image, request, { pull, published, window, onStart: endProgress }),
     );
   }
 

@@ -65,8 +65,9 @@ export async function createContainer(
     }
     mkdirSync(paths.folder, { mode: 0o700 });
     writeFileSync(paths.exit, '');
-    writeFileSync(paths.record, JSON.stringify(record));
     writeFileSync(join(namesFolder(store), record.name), record.id);
+    // In one step: from here on others find the container, without the lock.
+    replaceFile(paths.record, JSON.stringify(record));
     return paths;
   } catch (error) {
     throw fileError(error, paths.folder);

@@ -14,6 +14,9 @@ export interface Libc {
   makeBlocking(descriptor: number): void;
   /** Lets a descriptor pass through execve, or not. */
   setInherited(descriptor: number, inherited: boolean): void;
+  /** Every byte goes through a terminal as it is; answers what to give `restoreTerminal`. Undefined for no terminal. */
+  makeRaw(descriptor: number): Buffer | undefined;
+  restoreTerminal(descriptor: number, settings: Buffer): void;
   setWindowSize(descriptor: number, rows: number, columns: number): number;
   /** A listening unix socket. Throws IO. */
   listenUnix(path: string): number;
@@ -32,6 +35,7 @@ const F_SETFL = 4;
 const F_SETFD = 2;
 const O_NONBLOCK = 0o4000;
 const TIOCSWINSZ = 0x5414n;
+const TCSADRAIN = 1;
 const AF_UNIX = 1;
 const SOCK_STREAM_CLOEXEC = 0o2000001;
 const MSG_CMSG_CLOEXEC = 0x40000000;
@@ -67,6 +71,9 @@ function bind(ffi: typeof import('node:ffi')): Libc {
     waitpid: { return: 'int32', arguments: ['int32', 'buffer', 'int32'] },
     fcntl: { return: 'int32', arguments: ['int32', 'int32', 'uint64'] },
     ioctl: { return: 'int32', arguments: ['int32', 'uint64', 'buffer'] },
+    tcgetattr: { return: 'int32', arguments: ['int32', 'buffer'] },
+    tcsetattr: { return: 'int32', arguments: ['int32', 'int32', 'buffer'] },
+    cfmakeraw: { return: 'void', arguments: ['buffer'] },
     socket: { return: 'int32', arguments: ['int32', 'int32', 'int32'] },
     bind: { return: 'int32', arguments: ['int32', 'buffer', 'uint32'] },
     listen: { return: 'int32', arguments: ['int32', 'int32'] },
@@ -99,6 +106,18 @@ function bind(ffi: typeof import('node:ffi')): Libc {
     },
     setInherited(descriptor, inherited) {
       check(c.fcntl(descriptor, F_SETFD, inherited ? 0n : 1n), `descriptor ${descriptor}`);
+    },
+    makeRaw(descriptor) {
+      // A termios of any C library fits.
+      const settings = Buffer.alloc(256);
+      if (c.tcgetattr(descriptor, settings) !== 0) return undefined;
+      const raw = Buffer.from(settings);
+      c.cfmakeraw(raw);
+      c.tcsetattr(descriptor, TCSADRAIN, raw);
+      return settings;
+    },
+    restoreTerminal(descriptor, settings) {
+      c.tcsetattr(descriptor, TCSADRAIN, settings);
     },
     setWindowSize(descriptor, rows, columns) {
       const size = Buffer.alloc(8);

@@ -21,8 +21,6 @@ export interface MonitorJob {
   cgroup?: string;
   /** Descriptors are the monitor's. */
   published: Published[];
-  /** Size of the user's terminal. */
-  window?: WindowSize;
 }
 
 export interface WindowSize {

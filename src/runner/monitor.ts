@@ -105,14 +105,13 @@ async function launch(job: MonitorJob, networks: Attachment[]): Promise<void> {
   tell({ type: 'started', pid: launched.pid });
   for (const signal of queue.splice(0)) pass(signal);
   const exit = await launched.exited;
-  await relayed;
+  await relayed?.done;
   await finish(exit, started);
 }
 
 /** Loaded for terminals only. */
 async function relay(job: MonitorJob, terminal: number): Promise<{ done: Promise<void> }> {
   const { relayTerminal } = await import('./terminal.ts');
-  if (job.window !== undefined) libc().setWindowSize(terminal, job.window.rows, job.window.columns);
   return { done: relayTerminal(terminal, { input: job.interactive && !job.detach }) };
 }
 

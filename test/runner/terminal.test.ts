@@ -1,5 +1,6 @@
 // A container's terminal: keys, size, and what is left of the user's own afterwards. Python plays the user's terminal.
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
@@ -12,6 +13,8 @@ import {
 import { hasTools } from '../support/tools.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+/** Not a version manager's, which another user may not reach. */
+const PYTHON3 = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
 const CLI = join(import.meta.dirname, '../../bin/ocitool.js');
 
 /** Reads until each text has come, then does what goes with it: types, or changes the size. Prints all that came. */
@@ -60,7 +63,7 @@ describe.runIf(canRunContainers() && hasTools('python3')).each(CASES)(
     afterAll(() => host?.close());
 
     function inTerminal(steps: [text: string, rows: number, typed: string][], ...args: string[]) {
-      const [program = '', ...words] = [...host.prefix, 'python3', '-c', PYTHON, JSON.stringify(steps)];
+      const [program = '', ...words] = [...host.prefix, PYTHON3, '-c', PYTHON, JSON.stringify(steps)];
       const ran = spawnSync(program, [...words, process.execPath, CLI, ...args], {
         encoding: 'utf8',
         timeout: 100_000,

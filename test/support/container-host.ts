@@ -128,8 +128,8 @@ export async function openHost(who: Who = 'root'): Promise<ContainerHost> {
     start,
     run: (...args) => start(args).result,
     async ps() {
-      const { stdout, stderr } = await host.run('ps', '-a', '--json');
-      if (stderr !== '') throw new Error(stderr);
+      const { code, stdout, stderr } = await host.run('ps', '-a', '--json');
+      if (code !== 0) throw new Error(`${stdout}${stderr}`);
       return JSON.parse(stdout) as ListedContainer[];
     },
     async leavesNothing(before) {

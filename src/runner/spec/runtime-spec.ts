@@ -14,6 +14,8 @@ export interface RuntimeSpec {
 
 export interface Process {
   terminal: boolean;
+  /** Of the terminal at the beginning. */
+  consoleSize?: { height: number; width: number };
   user: { uid: number; gid: number; additionalGids: number[]; umask?: number };
   args: string[];
   env: string[];
