@@ -36,8 +36,8 @@ const MEASURE_BYTES = 2_000_000;
 const MEASURE_MOST_MS = 3000;
 /** A flow more is worth keeping when the sum grows by this, or by half of a flow's share where there are many. */
 const GAIN = 1.12;
-/** A sum below this part of what fewer flows gave, twice in a row, is slower. */
-const SLOWER = 0.9;
+/** A sum that is not this times what one flow fewer gave, twice in a row: the last one is of no use. */
+const OF_USE = 1.05;
 /** How long nothing is tried after it did not help, doubling each time. */
 const HOLD_MS = 15_000;
 const HOLD_MOST_MS = 60_000;
@@ -54,7 +54,7 @@ export function createFlowControl({ most, enough }: FlowControlOptions): FlowCon
   const rates = new Map<number, number>();
   /** `asked` until the flow is there, then `tried` until it is measured. */
   let trial: { state: 'asked' | 'tried'; before: number } | undefined;
-  let slower = 0;
+  let useless = 0;
   let hold = HOLD_MS;
   let heldUntil = 0;
 
@@ -70,7 +70,7 @@ export function createFlowControl({ most, enough }: FlowControlOptions): FlowCon
 
   function drop(now: number): Advice {
     trial = undefined;
-    slower = 0;
+    useless = 0;
     holdFrom(now);
     return 'drop';
   }
@@ -84,8 +84,8 @@ export function createFlowControl({ most, enough }: FlowControlOptions): FlowCon
       trial = undefined;
       hold = HOLD_MS;
     } else if (flows > 1) {
-      slower = rate < (rates.get(flows - 1) ?? 0) * SLOWER ? slower + 1 : 0;
-      if (slower > 1) return drop(now);
+      useless = rate < (rates.get(flows - 1) ?? 0) * OF_USE ? useless + 1 : 0;
+      if (useless > 1) return drop(now);
     }
     if (flows === 0 || flows >= most || rate >= enough || now < heldUntil) return 'keep';
     trial = { state: 'asked', before: rate };
@@ -105,7 +105,7 @@ export function createFlowControl({ most, enough }: FlowControlOptions): FlowCon
       flows = count;
       from = now + SETTLE_MS;
       settling = true;
-      slower = 0;
+      useless = 0;
     },
     advise(now) {
       if (settling) {

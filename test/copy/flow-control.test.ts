@@ -1,6 +1,7 @@
 // What the flow control advises, on lines that are played in made-up time: no clock, no network, the same every time.
 import { describe, expect, test } from 'vitest';
 import { createFlowControl, type FlowControl } from '../../src/copy/flow-control.ts';
+import { randomFrom } from '../support/fault-plan.ts';
 
 interface PlayedLine {
   /** Bytes per second that so many flows give together. */
@@ -85,6 +86,21 @@ describe('a line that all connections share', () => {
   test('and is as fast as one process can be is left alone', () => {
     const { flows } = play({ speed: () => 400 * MB }, { bytes: 5000 * MB });
     expect(flows.every((count) => count === 1)).toBe(true);
+  });
+});
+
+describe.each([1, 2, 3, 4, 5])('a line that wavers by a fifth (seed %i)', (seed) => {
+  const wavering = (seconds: number): number =>
+    0.8 + 0.4 * randomFrom(seed * 10_000 + Math.floor(seconds * 10))();
+
+  test('and gives each connection its own is still read in less than a third of the time', () => {
+    const line = { speed: (n: number, seconds: number) => n * 25 * MB * wavering(seconds) };
+    expect(play(line, { bytes: 1000 * MB }).seconds).toBeLessThan(1000 / 25 / 3);
+  });
+
+  test('and is shared is still read through one or two', () => {
+    const { flows } = play({ speed: (_, seconds) => 25 * MB * wavering(seconds) }, { bytes: 1000 * MB });
+    expect(flows.reduce((sum, count) => sum + count, 0) / flows.length).toBeLessThan(2);
   });
 });
 
