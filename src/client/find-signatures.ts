@@ -74,7 +74,21 @@ export async function findSignatures(
     return await readSmall(place.source, descriptor, options);
   }
 
-  for (const layer of await taggedLayers(place, subject, options)) {
+  /** A list of signatures; one that is broken is told as a signature that is. */
+  async function list(
+    form: FoundSignature['form'],
+    read: () => Promise<Descriptor[]>,
+  ): Promise<Descriptor[]> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!isBroken(error)) throw error;
+      result.refused.push({ form, origin: subject.digest, reason: error.message });
+      return [];
+    }
+  }
+
+  for (const layer of await list('tag', () => taggedLayers(place, subject, options))) {
     const signature = layer.annotations?.[ANNOTATION.signature];
     if (layer.mediaType !== PAYLOAD_TYPE || signature === undefined) continue;
     await take('tag', layer, async () => ({
@@ -90,7 +104,7 @@ export async function findSignatures(
       },
     }));
   }
-  for (const referrer of await bundles(place, subject, options)) {
+  for (const referrer of await list('bundle', () => bundles(place, subject, options))) {
     await take('bundle', referrer, async () => {
       // Anybody's word, but only to leave something out: an SBOM need not be fetched to be no signature.
       const predicate = referrer.annotations?.[ANNOTATION.predicate];
@@ -124,7 +138,7 @@ async function taggedLayers(
     const document = await readDocument(source, descriptor, options);
     return document.kind === 'manifest' ? document.manifest.layers : [];
   } catch (error) {
-    if (isOciError(error, 'IMAGE_NOT_FOUND') || isBroken(error)) return [];
+    if (isOciError(error, 'IMAGE_NOT_FOUND')) return [];
     throw error;
   }
 }

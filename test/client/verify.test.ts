@@ -6,6 +6,9 @@ import { pull } from '../../src/client/pull.ts';
 import { verifyingClient } from '../../src/client/verified-repository.ts';
 import { type VerifyOptions, verify, verifyRule } from '../../src/client/verify.ts';
 import { createCopier } from '../../src/copy/copier.ts';
+import { OciError } from '../../src/errors.ts';
+import { formatReference } from '../../src/reference/reference.ts';
+import type { Repository } from '../../src/registry/repository.ts';
 import { addImage, memoryPlace, nameImage } from '../support/image-builder.ts';
 import { putBundle, putTagSignatures } from '../support/signed-image.ts';
 import { keys, type SigningRegistry, startSigningRegistry } from '../support/signing-registry.ts';
@@ -106,6 +109,28 @@ describe.each(servers)('at %s', (server) => {
       'it was not made with the key',
       'its bundle is not JSON',
     ]);
+  });
+
+  it('tells of a list of signatures that is none', async () => {
+    const image = await at.pushed();
+    await at.signTag(image, image.index);
+    const { repository, reference } = image;
+    const tag = `${image.index.digest.replace(':', '-')}.sig`;
+    const broken: Repository = {
+      ...repository,
+      resolve: async (name, options) => {
+        if (name.tag === tag) throw new OciError('MANIFEST_INVALID', 'it has no layers');
+        return repository.resolve(name, options);
+      },
+    };
+    const lying: Client = { ...client, repository: async () => broken };
+    at.warnings.length = 0;
+    await expect(verify(lying, image.name, key)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
+    expect(at.warnings.join()).toContain('it has no layers');
+    await putBundle(repository, image.index, keyBundle(keys, statementFor(image.index.digest)));
+    expect(await verify(lying, formatReference(reference), key)).toMatchObject({
+      signatures: [{ form: 'bundle' }],
+    });
   });
 
   it('tells two signers of the same text apart', async () => {
