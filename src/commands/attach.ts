@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { parseAnnotations } from '../cli/annotations.ts';
 import { OciCommand, type Session } from '../cli/command.ts';
-import { imageArg } from '../cli/flags.ts';
+import { imageArg, networkFlags } from '../cli/flags.ts';
 import { attach } from '../client/attach.ts';
 import { OciError } from '../errors.ts';
 import { TITLE } from '../manifest/artifact.ts';
@@ -25,6 +25,7 @@ export default class Attach extends OciCommand<typeof Attach> {
     }),
   };
   static override flags = {
+    ...networkFlags,
     'artifact-type': Flags.string({
       required: true,
       helpValue: 'TYPE',

@@ -18,8 +18,10 @@ import { openStore } from '../../src/blobstore/store.ts';
 import { pullFiles } from '../../src/client/artifact-pull.ts';
 import { attach } from '../../src/client/attach.ts';
 import { type Client, createClient } from '../../src/client/client.ts';
+import { copyImage } from '../../src/client/copy-image.ts';
 import { inspect } from '../../src/client/inspect.ts';
 import { pull } from '../../src/client/pull.ts';
+import { referrers } from '../../src/client/referrers.ts';
 import { createCopier } from '../../src/copy/copier.ts';
 import { EMPTY, TITLE, UNPACK } from '../../src/manifest/artifact.ts';
 import type { Descriptor } from '../../src/manifest/descriptor.ts';
@@ -239,6 +241,14 @@ test('oras and we read what the other wrote: files, and a directory packed by it
   const at = familiarReference(withDigest(name, root.digest));
   await tool(oras, 'pull', '--plain-http', '--output', out, at);
   expect(readFileSync(join(out, 'ours.txt'), 'utf8')).toBe('ours');
+
+  const layout = join(dir, 'layout');
+  await copyImage(client, `docker://${image}`, `oci:${layout}:1`, { referrers: true });
+  expect(await tool(oras, 'discover', '--oci-layout', `${layout}:1`)).toContain(TYPE);
+  const file = ['--disable-path-validation', join(dir, 'ours.txt')];
+  await tool(oras, 'attach', '--oci-layout', '--artifact-type', 'b/theirs', `${layout}:1`, ...file);
+  const both = await referrers(client, `oci:${layout}:1`);
+  expect(both.referrers.map(({ artifactType }) => artifactType).sort()).toEqual([TYPE, 'b/theirs']);
 
   const work = mkdtempSync(join(dir, 'work-'));
   mkdirSync(join(work, 'docs/deep'), { recursive: true });
