@@ -56,7 +56,8 @@ export async function attach(
     const manifest = artifactManifest({ artifactType, layers, subject, annotations });
     const root: Descriptor = { mediaType: OCI_MANIFEST, ...describe(manifest) };
     const { signal, onProgress } = client;
-    const copier = createCopier(asReferrerTarget(target), { signal, onProgress, verb: 'pushed' });
+    const verb = opened.from === 'registry' ? 'pushed' : 'saved';
+    const copier = createCopier(asReferrerTarget(target), { signal, onProgress, verb });
     const place = opened.reference ?? { registry: 'localhost', repository: 'unnamed' };
     const source = artifactSource(root, manifest, described);
     const copied = await copier.copy(source, withDigest(place, root.digest), { allPlatforms: true });

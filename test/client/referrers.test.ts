@@ -250,6 +250,16 @@ describe('attaching', () => {
     },
   );
 
+  test('to an image of a layout', async () => {
+    const layout = `oci:${join(dir, 'attached')}`;
+    await save(client, 'app:1', layout);
+    const before = (await referrers(client, layout)).referrers.length;
+    const { root } = await attach(client, layout, [file('report')], { artifactType: SIGNATURE });
+    const { referrers: after } = await referrers(client, layout);
+    expect(after).toHaveLength(before + 1);
+    expect(after.map(({ digest }) => digest)).toContain(root.digest);
+  });
+
   test('an archive cannot be added to', async () => {
     await save(client, 'app:1', `oci-archive:${join(dir, 'app.tar')}`);
     const image = `oci-archive:${join(dir, 'app.tar')}`;
