@@ -1,85 +1,31 @@
-// Reading through mirrors: who is asked, in which order, with whose credentials, and what becomes of mirrors that fail.
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Client, type ClientOptions, createClient } from '../../src/client/client.ts';
+// Reading through mirrors: who is asked, in which order, and with whose credentials.
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
 import { digest, manifest } from '../../src/client/documents.ts';
 import { pull } from '../../src/client/pull.ts';
 import { push } from '../../src/client/push.ts';
-import { unpack } from '../../src/client/unpack.ts';
-import type { Descriptor } from '../../src/manifest/descriptor.ts';
-import type { ProgressEvent } from '../../src/place/progress.ts';
-import { digestOf } from '../../src/reference/digest.ts';
 import { createAuthority } from '../support/certificates.ts';
-import { addImage, type MemoryPlace, memoryPlace } from '../support/image-builder.ts';
+import { addImage } from '../support/image-builder.ts';
+import {
+  blobs,
+  clientOf,
+  closers,
+  home,
+  image,
+  mirror,
+  mirrored,
+  name,
+  open,
+  origin,
+  place,
+  setUpMirrors,
+  warnings,
+  write,
+} from '../support/mirror-setup.ts';
 import { type PlaceServer, servePlace } from '../support/place-server.ts';
-import { buildTar, file } from '../support/tar-builder.ts';
 import { hasTools } from '../support/tools.ts';
 
-const closers: (() => Promise<void> | void)[] = [];
-let home: string;
-let place: MemoryPlace;
-let image: Descriptor;
-/** Larger than what is verified before it is handed out. */
-let layer: Buffer;
-let origin: PlaceServer;
-let mirror: PlaceServer;
-let events: ProgressEvent[];
-
-beforeEach(async () => {
-  home = mkdtempSync(join(tmpdir(), 'mirrors-'));
-  closers.push(() => rmSync(home, { recursive: true, force: true }));
-  place = memoryPlace();
-  layer = randomBytes(5 << 20);
-  image = addImage(place, { layers: [layer, randomBytes(300)] });
-  origin = await open(place);
-  mirror = await open(place);
-  events = [];
-});
-
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-async function open(from: MemoryPlace): Promise<PlaceServer> {
-  const server = await servePlace(from);
-  server.tags.set('1', image);
-  closers.push(() => server.close());
-  return server;
-}
-
-function write(name: string, text: string): string {
-  const path = join(home, name);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
-  return path;
-}
-
-function clientOf(conf: string, options: ClientOptions = {}): Client {
-  const client = createClient({
-    store: join(home, `store-${closers.length}`),
-    platform: 'linux/amd64',
-    authFile: write('auth.json', '{}'),
-    registries: { file: write('registries.conf', conf), hostsFolders: [join(home, 'certs.d')] },
-    transport: { retry: { retries: 1, baseMs: 1, capMs: 1 } },
-    onProgress: (event) => events.push(event),
-    ...options,
-  });
-  closers.push(() => client.close());
-  return client;
-}
-
-/** Mirrors of the origin, in order. */
-function mirrored(mirrors: readonly string[], settings = ''): string {
-  const tables = mirrors.map((location) => `[[registry.mirror]]\nlocation = "${location}"\n${settings}\n`);
-  return `[[registry]]\nlocation = "${origin.address}"\n${tables.join('')}`;
-}
-
-const name = (): string => `${origin.address}/team/app:1`;
-const warnings = (): string[] => events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
-const blobs = (server: PlaceServer): string[] => server.asked().filter((line) => line.includes('/blobs/'));
+setUpMirrors();
 
 it('a mirror that has everything is asked for everything, and the registry for nothing', async () => {
   const client = clientOf(mirrored([`${mirror.address}/cache`]));
@@ -217,146 +163,6 @@ describe('tags', () => {
     expect(warnings()).toEqual([
       expect.stringMatching(/^mirror .*: no such image: asking 127\.0\.0\.1:\d+$/),
     ]);
-  });
-});
-
-describe('a mirror that fails gives way to the registry, and that is told once', () => {
-  async function pullsAll(expected: RegExp, transport?: ClientOptions['transport']): Promise<void> {
-    const client = clientOf(mirrored([mirror.address]), transport === undefined ? {} : { transport });
-    const store = await client.store();
-    await pull(client, name());
-    for (const [known, raw] of place.blobs) {
-      expect(await store.has({ mediaType: '', digest: known, size: raw.length })).toBe(true);
-    }
-    expect(warnings().filter((message) => message.startsWith('mirror '))).toEqual([
-      expect.stringMatching(expected),
-    ]);
-    expect(events.filter(({ type }) => type === 'retrying')).toEqual([]);
-  }
-
-  it('down', async () => {
-    await mirror.close();
-    await pullsAll(/connection refused: going on without this mirror$/);
-  });
-
-  it.each([500, 503, 429])('answers %i', async (status) => {
-    mirror.intercept = (_, response) => {
-      response.writeHead(status, { 'retry-after': '3600' }).end();
-      return true;
-    };
-    await pullsAll(/going on without this mirror$/);
-    expect(mirror.asked().filter((line) => line.includes('/manifests/'))).toHaveLength(1);
-  });
-
-  it('has no blobs', async () => {
-    mirror.intercept = (request, response) => {
-      if (request.url?.includes('/blobs/') !== true) return false;
-      response.writeHead(404).end();
-      return true;
-    };
-    await pullsAll(/does not have this blob: asking/);
-  });
-
-  it('answers with a page', async () => {
-    mirror.intercept = (_, response) => {
-      response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Log in</html>');
-      return true;
-    };
-    await pullsAll(/going on without this mirror$/);
-  });
-
-  it('says nothing', async () => {
-    mirror.intercept = (request) => request.url?.includes('/v2/team') === true;
-    const client = clientOf(mirrored([mirror.address]), {
-      transport: { timeoutMs: 1000, retry: { retries: 0 } },
-    });
-    await pull(client, name());
-    expect(warnings()).toEqual([expect.stringMatching(/timed out.*: going on without this mirror$/)]);
-  });
-
-  it('says nothing any more in the middle', async () => {
-    mirror.intercept = (request, response) => {
-      if (request.url?.includes(digestOf(layer)) !== true) return false;
-      response.writeHead(200, { 'content-length': layer.length });
-      response.write(layer.subarray(0, 1 << 20));
-      return true;
-    };
-    await pullsAll(/timed out.*: going on without this mirror$/, { timeoutMs: 1000, retry: { retries: 0 } });
-  });
-
-  it('breaks off in the middle: the registry is asked for the rest', async () => {
-    mirror.intercept = (request, response) => {
-      if (request.url?.includes(digestOf(layer)) !== true) return false;
-      response.writeHead(200, { 'content-length': layer.length });
-      response.write(layer.subarray(0, 3 << 20), () => response.destroy());
-      return true;
-    };
-    await pullsAll(/going on without this mirror$/);
-    const [asked] = origin.requests.filter(({ url }) => url?.includes(digestOf(layer)));
-    expect(Number(/^bytes=(\d+)-$/.exec(asked?.headers.range ?? '')?.[1])).toBeGreaterThan(0);
-  });
-
-  it.each(['a small blob', 'a large blob'])('other bytes of %s', async (which) => {
-    const good =
-      which === 'a large blob'
-        ? layer
-        : ([...place.blobs.values()].find(({ length }) => length === 300) as Buffer);
-    const bad = Buffer.from(good);
-    bad.writeUInt8(bad.readUInt8(200) ^ 1, 200);
-    mirror.intercept = (request, response) => {
-      if (request.url?.includes(digestOf(good)) !== true) return false;
-      response.writeHead(200, { 'content-length': bad.length }).end(bad);
-      return true;
-    };
-    await pullsAll(/the bytes have the digest .*: going on without this mirror$/);
-  });
-
-  it('other bytes of a layer that is unpacked while it comes', async () => {
-    const tar = buildTar([file('good', randomBytes(6 << 20))]);
-    const bad = Buffer.from(tar);
-    bad.writeUInt8(bad.readUInt8(5 << 20) ^ 1, 5 << 20);
-    image = addImage(place, { layers: [tar] });
-    for (const server of [mirror, origin]) server.tags.set('1', image);
-    mirror.intercept = (request, response) => {
-      if (request.url?.includes(digestOf(tar)) !== true) return false;
-      response.writeHead(200, { 'content-length': bad.length }).end(bad);
-      return true;
-    };
-    await unpack(clientOf(mirrored([mirror.address])), `docker://${name()}`, join(home, 'rootfs'));
-    expect(readFileSync(join(home, 'rootfs', 'good')).equals(tar.subarray(512, 512 + (6 << 20)))).toBe(true);
-    expect(warnings()).toEqual([expect.stringContaining(': going on without this mirror')]);
-  });
-
-  it('other bytes of a manifest', async () => {
-    const other = addImage(place);
-    mirror.intercept = (request, response) => {
-      if (request.method !== 'GET' || request.url?.includes(image.digest) !== true) return false;
-      response.writeHead(200, { 'content-type': image.mediaType }).end(place.blobs.get(other.digest));
-      return true;
-    };
-    await pull(
-      clientOf(mirrored([mirror.address], 'pull-from-mirror = "digest-only"')),
-      `${origin.address}/team/app@${image.digest}`,
-    );
-    expect(warnings()).toEqual([expect.stringContaining(': going on without this mirror')]);
-  });
-
-  it('more bytes than there should be', async () => {
-    mirror.intercept = (request, response) => {
-      if (request.url?.includes(digestOf(layer)) !== true) return false;
-      response.writeHead(200).end(Buffer.concat([layer, layer]));
-      return true;
-    };
-    await pullsAll(/going on without this mirror$/);
-  });
-
-  it('and when the registry has it not either, its answer is the one', async () => {
-    origin.tags.clear();
-    mirror.tags.clear();
-    await expect(pull(clientOf(mirrored([mirror.address])), name())).rejects.toMatchObject({
-      code: 'IMAGE_NOT_FOUND',
-      message: `${name()}: no such image`,
-    });
   });
 });
 

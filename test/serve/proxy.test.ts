@@ -1,112 +1,33 @@
 // `serve --proxy`: another registry behind the store. What is asked there and how often, what many clients at once cost,
-// what is answered when it is gone, and that the store stays whole.
-import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// and what the store holds and names afterwards.
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openStore } from '../../src/blobstore/store.ts';
-import { type Client, type ClientOptions, createClient } from '../../src/client/client.ts';
+import type { Client } from '../../src/client/client.ts';
 import { pull } from '../../src/client/pull.ts';
 import { pullThrough } from '../../src/client/pull-through.ts';
 import { OciError } from '../../src/errors.ts';
 import type { Descriptor } from '../../src/manifest/descriptor.ts';
-import { OCI_LAYER } from '../../src/manifest/media-types.ts';
-import type { ProgressEvent } from '../../src/place/progress.ts';
 import { digestOf } from '../../src/reference/digest.ts';
 import { parseReference } from '../../src/reference/reference.ts';
-import { type StoreServer, serveStore } from '../../src/serve/serve.ts';
-import type { Upstream } from '../../src/serve/upstream.ts';
-import { addImage, addIndex, type MemoryPlace, memoryPlace } from '../support/image-builder.ts';
-import { type PlaceServer, servePlace } from '../support/place-server.ts';
+import { addImage } from '../support/image-builder.ts';
+import {
+  amd64,
+  asked,
+  dir,
+  index,
+  isClean,
+  layer,
+  names,
+  origin,
+  place,
+  proxy,
+  puller,
+  setUpProxy,
+} from '../support/proxy-setup.ts';
 
-const closers: (() => Promise<void> | void)[] = [];
-let dir: string;
-let place: MemoryPlace;
-let layer: Buffer;
-let amd64: Descriptor;
-let index: Descriptor;
-let origin: PlaceServer;
-let events: ProgressEvent[];
-
-beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'proxy-'));
-  closers.push(() => rmSync(dir, { recursive: true, force: true }));
-  place = memoryPlace();
-  layer = randomBytes(3_000_000);
-  amd64 = addImage(place, { layers: [layer, randomBytes(10)] });
-  const arm64 = addImage(place, { platform: { os: 'linux', architecture: 'arm64' } });
-  index = addIndex(place, [
-    { ...amd64, platform: { os: 'linux', architecture: 'amd64' } },
-    { ...arm64, platform: { os: 'linux', architecture: 'arm64' } },
-  ]);
-  origin = await servePlace(place);
-  closers.push(() => origin.close());
-  origin.tags.set('1', index);
-  events = [];
-});
-
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-interface Proxy {
-  server: StoreServer;
-  upstream: Upstream;
-  client: Client;
-  /** `127.0.0.1:5000` */
-  address: string;
-}
-
-async function proxy(options: ClientOptions = {}, anonymous = false): Promise<Proxy> {
-  const client = createClient({
-    store: join(dir, 'cache'),
-    authFile: join(dir, 'none.json'),
-    registries: { file: '/dev/null', hostsFolders: [] },
-    transport: { retry: { retries: 0 }, timeoutMs: 20_000 },
-    onProgress: (event) => events.push(event),
-    ...options,
-  });
-  closers.push(() => client.close());
-  const upstream = await pullThrough(client, `http://${origin.address}/`, { anonymous });
-  closers.push(() => upstream.close());
-  const server = await serveStore(await client.store(), { upstream });
-  closers.push(() => server.close());
-  return { server, upstream, client, address: new URL(server.url).host };
-}
-
-let clients = 0;
-
-/** One who pulls from the proxy, with a store of their own. */
-function puller(): Client {
-  clients += 1;
-  const client = createClient({
-    store: join(dir, `client-${clients}`),
-    platform: 'linux/amd64',
-    authFile: join(dir, 'none.json'),
-    registries: { file: '/dev/null', hostsFolders: [] },
-    transport: { retry: { retries: 0 } },
-    onProgress: (event) => events.push(event),
-  });
-  closers.push(() => client.close());
-  return client;
-}
-
-const asked = (...words: string[]): string[] =>
-  origin.asked().filter((line) => words.every((word) => line.includes(word)));
-
-/** All of an answer, or why there is none. */
-async function whole(url: string): Promise<ArrayBuffer> {
-  return await (await fetch(url)).arrayBuffer();
-}
-
-async function names(client: Client): Promise<(string | undefined)[]> {
-  return (await (await client.store()).list()).map(({ name }) => name);
-}
-
-async function isClean(client: Client): Promise<boolean> {
-  return (await (await client.store()).check()).ok;
-}
+setUpProxy();
 
 it('brings an image on the first pull and asks only about the tag on the next', async () => {
   const { address, client } = await proxy();
@@ -238,133 +159,6 @@ it('gc leaves what has a name, and what was fetched within its grace', async () 
   expect(await isClean(client)).toBe(true);
 });
 
-describe('when the registry is gone', () => {
-  it('what is here is served, with a warning that clients show', async () => {
-    const first = await proxy();
-    await pull(puller(), `${first.address}/team/app:1`);
-    await expect.poll(() => names(first.client)).toHaveLength(1);
-    const { server, address } = await proxy();
-    await origin.close();
-    const response = await fetch(`${server.url}/v2/team/app/manifests/1`);
-    expect(response.status).toBe(200);
-    expect(response.headers.get('warning')).toBe(
-      `299 - "${origin.address} does not answer; this may be out of date"`,
-    );
-    events = [];
-    await pull(puller(), `${address}/team/app:1`);
-    expect(events).toContainEqual({
-      type: 'warning',
-      message: `${address}: ${origin.address} does not answer; this may be out of date`,
-    });
-    const tags = await fetch(`${server.url}/v2/team/app/tags/list`);
-    expect(await tags.json()).toEqual({ name: 'team/app', tags: ['1'] });
-    expect(tags.headers.get('warning')).toContain('does not answer');
-  });
-
-  it('what is not here cannot be had, and the reason is told', async () => {
-    const { server } = await proxy();
-    await origin.close();
-    for (const path of ['manifests/1', `blobs/${digestOf(layer)}`, 'tags/list']) {
-      const response = await fetch(`${server.url}/v2/team/app/${path}`);
-      expect(response.status).toBe(502);
-      expect(await response.text()).toContain('connection refused');
-    }
-  });
-
-  it('in the middle of a blob: the client is cut off, and the bytes are kept', async () => {
-    const { server, address, client } = await proxy();
-    origin.intercept = (request, response) => {
-      if (request.method !== 'GET' || request.url?.includes(digestOf(layer)) !== true) return false;
-      if (request.headers.range !== undefined) return false;
-      response.writeHead(200, { 'content-length': layer.length });
-      response.write(layer.subarray(0, 2_000_000), () => response.destroy());
-      return true;
-    };
-    await expect(whole(`${server.url}/v2/team/app/blobs/${digestOf(layer)}`)).rejects.toThrow();
-    await pull(puller(), `${address}/team/app:1`);
-    const ranges = origin.requests.map(({ headers }) => headers.range).filter((range) => range !== undefined);
-    expect(ranges).toHaveLength(1);
-    expect(await isClean(client)).toBe(true);
-  });
-});
-
-describe('what the registry refuses', () => {
-  it.each([
-    [404, 404],
-    [401, 403],
-    [403, 403],
-    [429, 429],
-    [500, 502],
-  ])('%i there is %i here', async (there, here) => {
-    const { server } = await proxy();
-    origin.intercept = (_, response) => {
-      response.writeHead(there).end('{"errors":[{"code":"X","message":"no"}]}');
-      return true;
-    };
-    for (const path of ['manifests/1', `manifests/${amd64.digest}`]) {
-      const response = await fetch(`${server.url}/v2/team/app/${path}`);
-      expect(response.status).toBe(here);
-      expect(response.headers.get('www-authenticate')).toBeNull();
-    }
-  });
-
-  it('a blob that is not there is not there', async () => {
-    const { server } = await proxy();
-    const response = await fetch(`${server.url}/v2/team/app/blobs/${digestOf('none')}`);
-    expect(response.status).toBe(404);
-    expect(await response.json()).toMatchObject({ errors: [{ code: 'BLOB_UNKNOWN' }] });
-  });
-
-  it('other bytes than the digest says never end as a whole, nor in the store', async () => {
-    const { server, client } = await proxy();
-    const wrong = randomBytes(layer.length);
-    origin.intercept = (request, response) => {
-      if (request.method !== 'GET' || request.url?.includes(digestOf(layer)) !== true) return false;
-      response.writeHead(200, { 'content-length': wrong.length }).end(wrong);
-      return true;
-    };
-    await expect(whole(`${server.url}/v2/team/app/blobs/${digestOf(layer)}`)).rejects.toThrow();
-    const descriptor = { mediaType: OCI_LAYER, digest: digestOf(layer), size: layer.length };
-    expect(await (await client.store()).has(descriptor)).toBe(false);
-  });
-});
-
-describe('a policy', () => {
-  it('refuses here what it refuses elsewhere', async () => {
-    const policy = join(dir, 'policy.json');
-    writeFileSync(policy, '{"default":[{"type":"reject"}]}');
-    const { server } = await proxy({ policy });
-    for (const reference of ['1', index.digest]) {
-      const response = await fetch(`${server.url}/v2/team/app/manifests/${reference}`);
-      expect(response.status).toBe(403);
-    }
-  });
-
-  it('is asked about an index, not about its parts', async () => {
-    const { client } = await proxy();
-    const checking: Client = {
-      ...client,
-      async repository(name, access, use) {
-        const unchecked = await client.repository(name, access, use);
-        const resolve: typeof unchecked.resolve = (reference, options) => {
-          if (reference.digest === undefined || reference.digest === index.digest)
-            return unchecked.resolve(reference, options);
-          throw new OciError('POLICY_REFUSED', 'not signed');
-        };
-        return { ...unchecked, unchecked, resolve };
-      },
-    };
-    const upstream = await pullThrough(checking, origin.address);
-    closers.push(() => upstream.close());
-    const server = await serveStore(await client.store(), { upstream });
-    closers.push(() => server.close());
-    const alone = await fetch(`${server.url}/v2/team/app/manifests/${amd64.digest}`);
-    expect(alone.status).toBe(403);
-    const [pulled] = await pull(puller(), `${new URL(server.url).host}/team/app:1`);
-    expect(pulled?.root.digest).toBe(index.digest);
-  });
-});
-
 describe('whose it is', () => {
   it('a push is refused: it belongs to the registry', async () => {
     const { server } = await proxy();
@@ -443,18 +237,4 @@ describe('whose it is', () => {
     const nobody = await proxy({ ...options, store: join(dir, 'empty') }, true);
     expect((await fetch(`${nobody.server.url}/v2/team/app/manifests/1`)).status).toBe(403);
   });
-});
-
-it('closing stops what is on its way', async () => {
-  const { server, upstream } = await proxy();
-  origin.intercept = (request, response) => {
-    if (request.method !== 'GET' || request.url?.includes(digestOf(layer)) !== true) return false;
-    response.writeHead(200, { 'content-length': layer.length });
-    response.write(layer.subarray(0, 1_000_000));
-    return true;
-  };
-  const response = await fetch(`${server.url}/v2/team/app/blobs/${digestOf(layer)}`);
-  const body = expect(response.arrayBuffer()).rejects.toThrow();
-  await upstream.close();
-  await body;
 });
