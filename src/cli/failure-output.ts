@@ -7,7 +7,7 @@ import { failureLines, toFailure } from '../ui/failure.ts';
 /** Reports `error` as the outcome of the command line `argv`. Nothing is thrown. */
 export function reportFailure(error: unknown, argv: string[]): void {
   if (isOrderlyExit(error)) return;
-  const failure = toFailure(asUsageError(error) ?? error);
+  const failure = toFailure(asUsageError(error) ?? unframed(error));
   process.exitCode = failure.exitCode;
   const flags = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   if (flags.includes('--json')) {
@@ -45,6 +45,13 @@ function asUsageError(error: unknown): OciError | undefined {
     hint: 'see ocitool help, or --help after any command',
     cause: error,
   });
+}
+
+/** An error of a flag's own parser, without the lines that oclif writes around it. */
+function unframed(error: unknown): unknown {
+  if (!(error instanceof OciError)) return error;
+  const [, own] = /^Parsing --\S+ \n\t(.*)\nSee more help/s.exec(error.message) ?? [];
+  return own === undefined ? error : new OciError(error.code, own, { hint: error.hint, cause: error });
 }
 
 function exitOf(error: Error & { oclif?: unknown }): unknown {

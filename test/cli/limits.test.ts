@@ -60,6 +60,12 @@ test('a size that is none is a usage error that shows how to write one', async (
   for (const size of ['many', '-1', '0', '10XB']) {
     const { code, stderr } = await run('ls', 'example.com/app:1', '--max-bytes', size);
     expect([size, code]).toEqual([size, 2]);
-    expect(stderr).toMatch(/10GB/);
+    expect(stderr).toMatch(/^error: --max-bytes \S+: not a size\nhint: .*10GB/);
   }
+});
+
+test('a rate that is none is one, too', async () => {
+  const { code, stderr } = await run('pull', '--limit-rate', 'fast', 'example.com/app:1');
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/^error: --limit-rate fast: not a size\nhint: /);
 });
