@@ -9,10 +9,20 @@ export { type PulledFiles, type PullFilesOptions, pullFiles } from './client/art
 export { type AttachedArtifact, type AttachOptions, attach } from './client/attach.ts';
 export type { AttachedStatement, ImageAttestation } from './client/attestations.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
+export {
+  type ContainerStatus,
+  containers,
+  kill,
+  type ListedContainer,
+  removeOne as removeContainer,
+  stop,
+  wait,
+} from './client/containers.ts';
 export { type CopyImageOptions, copyImage } from './client/copy-image.ts';
 export { type CopiedFiles, type CpOptions, cp } from './client/cp.ts';
 export { type DiffOptions, diff, type ImageDiff } from './client/diff.ts';
 export { digest, manifest, type RawDocument, rawConfig } from './client/documents.ts';
+export { type ExecOptions, exec } from './client/exec.ts';
 export {
   type ExportedImage,
   type ExportFormat,
@@ -24,6 +34,7 @@ export {
 } from './client/export.ts';
 export { type GcOptions, gc } from './client/gc.ts';
 export { type ImageInfo, type InspectOptions, inspect } from './client/inspect.ts';
+export type { StartedContainer } from './client/launch.ts';
 export {
   type ImageLayers,
   type ImageWaste,
@@ -32,6 +43,7 @@ export {
   layers,
 } from './client/layers.ts';
 export { type LoadOptions, load } from './client/load.ts';
+export { type LogOptions, logs } from './client/logs.ts';
 export { type OpenedImage, openImage } from './client/open-image.ts';
 export { type LocalImage, openLayers } from './client/open-layers.ts';
 export { type OpenedTree, openTree } from './client/open-tree.ts';
@@ -40,6 +52,8 @@ export { type PullThroughOptions, pullThrough } from './client/pull-through.ts';
 export { push } from './client/push.ts';
 export { type ImageReferrers, type ReferrersListOptions, referrers } from './client/referrers.ts';
 export { remove } from './client/remove.ts';
+export { type RunOptions, run } from './client/run.ts';
+export type { PullPolicy } from './client/run-image.ts';
 export { save } from './client/save.ts';
 export type { SignerOptions } from './client/signers.ts';
 export { type SyncOptions, type SyncResult, sync } from './client/sync.ts';
@@ -99,6 +113,8 @@ export { readTree } from './rootfs/read-tree.ts';
 export { type Trace, type TraceStep, tracePath } from './rootfs/trace.ts';
 export type { Tree, TreeNode } from './rootfs/tree.ts';
 export { unpack as unpackLayers } from './rootfs/unpack.ts';
+export type { ExitStatus, Protection } from './runner/driver.ts';
+export type { MountRequest, PortRequest, RunRequest } from './runner/spec/run-request.ts';
 export { type ServeOptions, type StoreServer, serveStore } from './serve/serve.ts';
 export type { Upstream } from './serve/upstream.ts';
 export type { RefusedSignature, Signer, ValidSignature } from './verify/signature.ts';

@@ -1,6 +1,6 @@
 // The base of `run` and `exec`: what follows the first name is the container's, flags and all; signals and the terminal
 // are its process's; and so is the exit code.
-import type { Command, Interfaces } from '@oclif/core';
+import type { Command } from '@oclif/core';
 import type { ExitStatus } from '../runner/driver.ts';
 import type { WindowSize } from '../runner/monitor-messages.ts';
 import { exitCodeOf } from '../runner/processes.ts';
@@ -9,8 +9,6 @@ import { OciCommand } from './command.ts';
 import { flagsFirst } from './flags-first.ts';
 import { passSignals, type SignalPass } from './pass-signals.ts';
 import { rawTerminal, windowSize } from './terminal.ts';
-
-type Flags = Record<string, Interfaces.Flag<unknown>>;
 
 /** A process that this command stands for. */
 export interface Attended {
@@ -33,7 +31,7 @@ export abstract class ProcessCommand<T extends typeof Command> extends OciComman
   protected command: string[] = [];
 
   override async run(): Promise<void> {
-    const line = flagsFirst(this.argv, { ...this.ctor.baseFlags, ...this.ctor.flags } as Flags);
+    const line = flagsFirst(this.argv, { ...this.ctor.baseFlags, ...this.ctor.flags });
     // oclif never sees the command: it gives words that occur twice in another order.
     const end = line.indexOf('--') === -1 ? line.length : line.indexOf('--') + 2;
     this.argv = line.slice(0, end);

@@ -1,8 +1,12 @@
 // gc: removes from the store what nothing leads to, and names that have grown old when asked.
+
+import { existsSync } from 'node:fs';
 import { matchesGlob } from 'node:path/posix';
 import type { SweepOptions, Swept } from '../blobstore/gc.ts';
+import { storePaths } from '../blobstore/paths.ts';
 import { OciError } from '../errors.ts';
 import { familiarReference, parseReference } from '../reference/reference.ts';
+import { lockContainers, removeRemnants } from '../runner/containers.ts';
 import type { Client } from './client.ts';
 
 /** Options of `gc`. */
@@ -23,6 +27,15 @@ export async function gc(client: Client, options: GcOptions = {}): Promise<Swept
     });
   }
   const store = await client.store();
+  const paths = storePaths(store.dir);
+  if (rest.dryRun !== true && existsSync(paths.containers)) {
+    const lock = await lockContainers(paths, client.signal);
+    try {
+      removeRemnants(paths);
+    } finally {
+      lock.release();
+    }
+  }
   return store.gc({
     ...rest,
     signal: client.signal,

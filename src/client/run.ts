@@ -54,7 +54,12 @@ export async function run(
   try {
     // It starts while this process reads about the image; one that is detached needs its log first.
     if (!request.detach) monitor = beginMonitor(request, { published });
-    const publish = published.map(withoutDescriptor);
+    const publish = published.map(({ address, hostPort, containerPort, protocol }) => ({
+      address,
+      hostPort,
+      containerPort,
+      protocol,
+    }));
     const plan = await planContainer(client, image, { ...request, publish }, options);
     return await launch(client, plan, { published, monitor, onStart: options.onStart });
   } catch (error) {
@@ -147,10 +152,6 @@ function findCommand(tree: string, { process: command, mounts }: RuntimeSpec, ar
   } finally {
     inside.close();
   }
-}
-
-function withoutDescriptor({ descriptor: _, ...port }: Published) {
-  return port;
 }
 
 /** `docker.io/library/busybox:1` is busybox. */

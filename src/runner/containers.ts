@@ -136,11 +136,15 @@ export async function removeContainer(store: StorePaths, record: ContainerRecord
   }
 }
 
-/** Folders without a record, of a process that was killed while it made or removed one. Call with the lock held. */
+/** Younger folders without a record may be somebody's who is removing them, ms. */
+const REMNANT_AGE = 60_000;
+
+/** Removes folders of processes that were killed while they made or removed one. Call with the lock held. */
 export function removeRemnants(store: StorePaths): void {
   for (const id of namesIn(store.containers).filter((name) => ID.test(name))) {
     const paths = containerPaths(store.containers, id);
-    if (statSync(paths.record, { throwIfNoEntry: false }) === undefined) {
+    const age = Date.now() - (statSync(paths.folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (age > REMNANT_AGE && statSync(paths.record, { throwIfNoEntry: false }) === undefined) {
       rmSync(paths.folder, { recursive: true, force: true });
     }
   }

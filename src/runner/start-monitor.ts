@@ -7,8 +7,10 @@ import type { Attachment } from './container.ts';
 import type { ExitStatus } from './driver.ts';
 import type { FromMonitor, MonitorJob, ToMonitor, WindowSize } from './monitor-messages.ts';
 
-/** Beside this file; the bundle has it beside a chunk, or above a command. */
-const PLACES = import.meta.url.endsWith('.ts') ? ['./monitor.ts'] : ['./monitor.cjs', '../monitor.cjs'];
+/** Beside this file; the bundle has it beside a chunk or above a command, as one file. */
+const PLACES = import.meta.url.endsWith('.ts')
+  ? ['./monitor.ts']
+  : ['./monitor.cjs', '../monitor.cjs', './monitor.js'];
 
 /** The monitor's first descriptor for a published socket: after 0 to 2 and the channel. */
 export const FIRST_PUBLISHED = 4;

@@ -169,7 +169,7 @@ describe.each(CASES)('containers of %s through %s', (who, runtime) => {
   it.runIf(can)('are mended by rm -f when their monitor was killed', async () => {
     const before = host.traces();
     await run('-d', '--name', 'lost', 'busybox:1', 'sleep', '1000');
-    const [{ id = '' } = {}] = await host.ps();
+    const id = (await host.ps())[0]?.id ?? '';
     const { monitor } = JSON.parse(
       readFileSync(join(host.store, 'ocitool/v1/containers', id, 'state.json'), 'utf8'),
     ) as { monitor: { pid: number } };
@@ -266,7 +266,7 @@ describe.runIf(able)('root file systems', () => {
     const args = ['run', '--rm', '--network', 'none', 'busybox:1', 'sh', '-c', 'echo x >/y; cat /y'];
     const ran = spawnSync('unshare', ['--mount', 'sh', '-c', script, base, process.execPath, CLI, ...args], {
       encoding: 'utf8',
-      env: host.env as NodeJS.ProcessEnv,
+      env: host.env,
     });
     expect([ran.status, ran.stdout, ran.stderr]).toEqual([
       0,

@@ -63,11 +63,11 @@ describe.runIf(canRunContainers() && hasTools('python3')).each(CASES)(
     afterAll(() => host?.close());
 
     function inTerminal(steps: [text: string, rows: number, typed: string][], ...args: string[]) {
-      const [program = '', ...words] = [...host.prefix, PYTHON3, '-c', PYTHON, JSON.stringify(steps)];
-      const ran = spawnSync(program, [...words, process.execPath, CLI, ...args], {
+      const words = [...host.prefix.slice(1), PYTHON3, '-c', PYTHON, JSON.stringify(steps)];
+      const ran = spawnSync('nsenter', [...words, process.execPath, CLI, ...args], {
         encoding: 'utf8',
         timeout: 100_000,
-        env: { ...host.env, TERM: 'xterm' } as NodeJS.ProcessEnv,
+        env: { ...host.env, TERM: 'xterm' },
       });
       if (ran.status !== 0) throw new Error(`${ran.stdout}${ran.stderr}`);
       return JSON.parse(ran.stdout) as { seen: string; code: number };
