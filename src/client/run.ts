@@ -84,7 +84,11 @@ async function planContainer(
   const image = await runnableImage(client, name, oneId);
   const cgroups = facts.rootless ? undefined : cgroupSupport();
   const runtime = await chooseRuntime(client, store, request.runtime, facts.rootless);
-  if (cgroups === undefined) runtime.missing.push('cgroups', 'device-cgroup');
+  if (cgroups === undefined) runtime.missing.push('cgroups');
+  // A normal user makes no devices, and the built-in runtime's file systems open none.
+  if (cgroups === undefined && !facts.rootless && runtime.path !== undefined) {
+    runtime.missing.push('device-cgroup');
+  }
   if (request.requireIsolation && runtime.missing.length > 0) {
     throw new OciError('UNSUPPORTED', `${runtime.name} cannot give here: ${runtime.missing.join(', ')}`, {
       hint: 'choose another with --runtime, or leave out --require-isolation',
