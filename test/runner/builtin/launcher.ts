@@ -2,7 +2,16 @@
 // namespaces of its own (launch-service.ts) as everybody's monitor.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -37,7 +46,8 @@ export interface RunOptions {
   input?: Partial<GenerateInput>;
   /** Changes the spec before it is used. */
   change?: (spec: RuntimeSpec) => void;
-  stdin?: string;
+  /** False: a pipe of root's, with nothing in it. */
+  stdin?: string | false;
   container?: number;
   answers?: Job['answers'];
 }
@@ -104,7 +114,11 @@ export async function startLauncher(options: LauncherOptions = {}): Promise<Laun
     const id = next++;
     const bundle = join(folder, String(id));
     mkdirSync(bundle);
-    writeFileSync(join(bundle, 'in'), run.stdin ?? '');
+    const input = join(bundle, 'in');
+    if (run.stdin === false) spawnSync('mkfifo', ['-m', '600', input]);
+    else writeFileSync(input, run.stdin ?? '');
+    // Nobody waits to open a pipe that has both sides open.
+    const pipe = run.stdin === false ? openSync(input, 'r+') : undefined;
     for (const name of ['out', 'err']) writeFileSync(join(bundle, name), '');
     giveAway(bundle);
     const spec = generateSpec(
@@ -126,6 +140,7 @@ export async function startLauncher(options: LauncherOptions = {}): Promise<Laun
         return;
       }
       running.delete(id);
+      if (pipe !== undefined) closeSync(pipe);
       started.reject(new Error(JSON.stringify(answer)));
       const { id: _, type: __, ...rest } = answer;
       outcome.resolve(rest);
