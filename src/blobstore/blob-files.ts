@@ -26,6 +26,15 @@ export function listBlobs(paths: StorePaths): { digests: Digest[]; strangers: st
   return { digests, strangers };
 }
 
+/** Digests of all blobs, in no order, among names that are none. A tenth of a listing of 80,000 in order. */
+export function blobNames(paths: StorePaths): Set<string> {
+  const found = new Set<string>();
+  for (const algorithm of names(paths.blobs)) {
+    for (const hex of readdirSync(join(paths.blobs, algorithm))) found.add(`${algorithm}:${hex}`);
+  }
+  return found;
+}
+
 /** A directory's names in order; none when it is missing or a file. */
 export function names(path: string): string[] {
   try {

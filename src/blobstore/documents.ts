@@ -48,25 +48,33 @@ export function readBlobText(paths: StorePaths, digest: Digest): string | undefi
 }
 
 /** What a walk meets. */
-export interface GraphVisitor {
+export interface GraphVisitor<Document extends StoredDocument = StoredDocument> {
+  /** How to read a document. Default: from its file. */
+  read?(descriptor: Descriptor): Document | undefined;
   isPresent(descriptor: Descriptor): boolean;
   /** Every descriptor that is present, once. */
   present?(descriptor: Descriptor): void;
-  /** A manifest that is present, with the descriptor that led to it. */
-  manifest?(descriptor: Descriptor, config: Descriptor): void;
+  /** A manifest that is present, by the descriptor that led to it. */
+  manifest?(descriptor: Descriptor, document: Extract<Document, { kind: 'manifest' }>): void;
   /** Something that should be there. */
   problem?(line: string): void;
 }
 
 /** Goes through the graph below `root`. An index needs one child present, a manifest all: one platform may have been pulled. */
-export function walkStored(paths: StorePaths, root: Descriptor, visitor: GraphVisitor): void {
+export function walkStored<Document extends StoredDocument = StoredDocument>(
+  paths: StorePaths,
+  root: Descriptor,
+  visitor: GraphVisitor<Document>,
+): void {
+  const read =
+    visitor.read ?? ((descriptor) => readStoredDocument(paths, descriptor) as Document | undefined);
   const seen = new Set<Digest>();
 
   function visit(descriptor: Descriptor, depth: number): void {
     if (seen.has(descriptor.digest)) return;
     seen.add(descriptor.digest);
     visitor.present?.(descriptor);
-    const document = depth > MAX_DEPTH ? undefined : readStoredDocument(paths, descriptor);
+    const document = depth > MAX_DEPTH ? undefined : read(descriptor);
     if (document === undefined) {
       visitor.problem?.(`${descriptor.digest} is not an index or manifest`);
     } else if (document.kind === 'index') {
@@ -78,7 +86,7 @@ export function walkStored(paths: StorePaths, root: Descriptor, visitor: GraphVi
       }
       for (const child of held) visit(child, depth + 1);
     } else {
-      visitor.manifest?.(descriptor, document.config);
+      visitor.manifest?.(descriptor, document as Extract<Document, { kind: 'manifest' }>);
       for (const blob of [document.config, ...document.layers]) {
         if (seen.has(blob.digest)) continue;
         seen.add(blob.digest);

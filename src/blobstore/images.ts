@@ -1,13 +1,11 @@
-// What the store holds, image by image, for `images`. Reads every manifest and config once, and loads no schema library.
+// What the store holds, image by image, for `images`. Loads no schema library.
 
-import { isRecord, parseJson } from '../json.ts';
 import type { Descriptor, Platform } from '../manifest/descriptor.ts';
-import { MANIFEST_LIMIT } from '../manifest/limits.ts';
-import { isImageConfigType } from '../manifest/media-types.ts';
 import type { Digest } from '../reference/digest.ts';
-import { listBlobs } from './blob-files.ts';
-import { readBlobText, walkStored } from './documents.ts';
+import { blobNames } from './blob-files.ts';
+import { walkStored } from './documents.ts';
 import { nameOfKey } from './index-file.ts';
+import { openKnownDocuments } from './known-documents.ts';
 import { type StorePaths, storePaths } from './paths.ts';
 import { listRefs } from './refs.ts';
 
@@ -44,7 +42,8 @@ export async function listImages(store: { readonly dir: string }): Promise<Store
 
 function readFacts(paths: StorePaths, roots: Map<Digest, Descriptor>): Map<Digest, ImageFacts> {
   // One listing instead of a stat per blob: 80,000 stats would take longer than all the rest.
-  const present = new Set(listBlobs(paths).digests);
+  const present = blobNames(paths);
+  const documents = openKnownDocuments(paths, roots.size);
   const facts = new Map<Digest, ImageFacts>();
   const owners = new Map<Digest, number>();
   const blobs = new Map<Digest, Descriptor[]>();
@@ -52,6 +51,7 @@ function readFacts(paths: StorePaths, roots: Map<Digest, Descriptor>): Map<Diges
     const own: Descriptor[] = [];
     const image: ImageFacts = { created: undefined, size: 0, uniqueSize: 0, platforms: [], blobs: [] };
     walkStored(paths, root, {
+      read: documents.read,
       isPresent: (descriptor) => present.has(descriptor.digest),
       present(descriptor) {
         own.push(descriptor);
@@ -59,10 +59,9 @@ function readFacts(paths: StorePaths, roots: Map<Digest, Descriptor>): Map<Diges
         image.size += descriptor.size;
         owners.set(descriptor.digest, (owners.get(descriptor.digest) ?? 0) + 1);
       },
-      manifest(descriptor, config) {
-        const known = isImageConfigType(config.mediaType) ? readConfigFacts(paths, config) : undefined;
-        image.created ??= known?.created;
-        const platform = descriptor.platform ?? known?.platform;
+      manifest(descriptor, { facts }) {
+        image.created ??= facts?.created;
+        const platform = descriptor.platform ?? facts?.platform;
         // Attestations hang in the index as platform unknown/unknown (buildkit).
         if (platform !== undefined && platform.os !== 'unknown') image.platforms.push(platform);
       },
@@ -70,28 +69,10 @@ function readFacts(paths: StorePaths, roots: Map<Digest, Descriptor>): Map<Diges
     blobs.set(digest, own);
     facts.set(digest, image);
   }
+  documents.close();
   for (const [digest, own] of blobs) {
     const image = facts.get(digest)!;
     for (const blob of own) if (owners.get(blob.digest) === 1) image.uniqueSize += blob.size;
   }
   return facts;
-}
-
-function readConfigFacts(
-  paths: StorePaths,
-  config: Descriptor,
-): { created: string | undefined; platform: Platform | undefined } | undefined {
-  const text = config.size > MANIFEST_LIMIT ? undefined : readBlobText(paths, config.digest);
-  const json = text === undefined ? undefined : parseJson(text);
-  if (!isRecord(json)) return undefined;
-  const { created, os, architecture, variant } = json;
-  const platform: Platform | undefined =
-    typeof os === 'string' && typeof architecture === 'string' && os !== ''
-      ? { os, architecture }
-      : undefined;
-  if (platform !== undefined && typeof variant === 'string' && variant !== '') platform.variant = variant;
-  const version = json['os.version'];
-  if (platform !== undefined && typeof version === 'string' && version !== '')
-    platform['os.version'] = version;
-  return { created: typeof created === 'string' ? created : undefined, platform };
 }

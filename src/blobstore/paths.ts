@@ -17,6 +17,8 @@ export interface StorePaths {
   uploads: string;
   layers: string;
   database: string;
+  /** What manifests say, for listings. */
+  documents: string;
   /** Flattened root file systems that containers run on; `prepared` holds what is known of their images. */
   trees: string;
   prepared: string;
@@ -42,6 +44,7 @@ export function storePaths(root: string): StorePaths {
     uploads: join(own, 'uploads'),
     layers: join(own, 'layers'),
     database: join(own, 'store.db'),
+    documents: join(own, 'documents.db'),
     trees: join(own, 'rootfs'),
     prepared: join(own, 'rootfs', 'images'),
     containers: join(own, 'containers'),

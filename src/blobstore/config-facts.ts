@@ -1,0 +1,31 @@
+// The few things a listing tells of an image's config, read without a schema.
+import { isRecord, parseJson } from '../json.ts';
+import type { Descriptor, Platform } from '../manifest/descriptor.ts';
+import { MANIFEST_LIMIT } from '../manifest/limits.ts';
+import { isImageConfigType } from '../manifest/media-types.ts';
+import { readBlobText } from './documents.ts';
+import type { StorePaths } from './paths.ts';
+
+export interface ConfigFacts {
+  /** RFC 3339, as written. */
+  created?: string | undefined;
+  platform?: Platform | undefined;
+}
+
+/** Undefined when it is no image's config, too large, absent or no JSON object. */
+export function readConfigFacts(paths: StorePaths, config: Descriptor): ConfigFacts | undefined {
+  if (!isImageConfigType(config.mediaType) || config.size > MANIFEST_LIMIT) return undefined;
+  const text = readBlobText(paths, config.digest);
+  const json = text === undefined ? undefined : parseJson(text);
+  if (!isRecord(json)) return undefined;
+  const { created, os, architecture, variant } = json;
+  const platform: Platform | undefined =
+    typeof os === 'string' && typeof architecture === 'string' && os !== ''
+      ? { os, architecture }
+      : undefined;
+  if (platform !== undefined && typeof variant === 'string' && variant !== '') platform.variant = variant;
+  const version = json['os.version'];
+  if (platform !== undefined && typeof version === 'string' && version !== '')
+    platform['os.version'] = version;
+  return { created: typeof created === 'string' ? created : undefined, platform };
+}
