@@ -17,6 +17,7 @@ import type { FromMonitor, MonitorJob, ToMonitor } from './monitor-messages.ts';
 import type { Publisher } from './network/contract.ts';
 import { identify, identifySelf, sendSignal } from './processes.ts';
 import { mountRootfs } from './rootfs/mount.ts';
+import { settleNetwork } from './settle-network.ts';
 import type { RuntimeSpec } from './spec/runtime-spec.ts';
 
 /** How long a container has, ms, after its stop signal when the command it belongs to has died. */
@@ -47,6 +48,7 @@ async function handle(message: ToMonitor): Promise<void> {
       job = message.job;
       const paths = pathsOf(job);
       writeState(paths, { status: 'created', monitor: identifySelf() });
+      settleNetwork();
       const { note } = mountRootfs(paths, job.tree, job.rootless);
       tell({ type: 'ready', ...(note !== undefined && { note }) });
       return;

@@ -97,6 +97,24 @@ describe.each(RUNTIMES)('containers of %s', (who, runtimes) => {
   });
 });
 
+describe.each(['root', 'user'] as const)('containers of %s', (who) => {
+  const can = canRunContainers() && canRunAs(who);
+  let host: ContainerHost;
+  beforeAll(async () => {
+    if (can) host = await openHost(who);
+  });
+  afterAll(() => host?.close());
+
+  it.runIf(can)('let USER take low ports and ping, without any capability', async () => {
+    const script =
+      'cat /proc/sys/net/ipv4/ping_group_range; nc -l -p 80 127.0.0.1 </dev/null & until netstat -ltn | grep :80; do kill -0 $! || exit 1; done';
+    const flags = ['--runtime', 'builtin', '--network', 'none', '-u', 'app', '--cap-drop', 'ALL'];
+    const { stdout } = await host.run('run', '--rm', ...flags, 'busybox:1', 'sh', '-c', script);
+    expect(stdout).toMatch(/^0\t\d{5,}\n/);
+    expect(stdout).toMatch(/:80\s/);
+  });
+});
+
 describe('the probes themselves', () => {
   let probed: Probed;
   beforeAll(async () => {
@@ -118,8 +136,7 @@ describe('the probes themselves', () => {
       ...['host_processes', 'filter_there', 'new_privileges', 'capability_bounds', 'setuid_program'],
     ];
     const env = Object.fromEntries(probed.outside.facts.map((fact) => fact.split('=') as [string, string]));
-    const [command = '', ...args] = [...probed.host.prefix, program?.path as string];
-    const { stdout } = spawnSync(command, args, {
+    const { stdout } = spawnSync('env', [...probed.host.prefix, program?.path as string], {
       encoding: 'utf8',
       env: { ...env, PROBE_CANARY: join(probed.host.folder, 'canary'), PROBE_ONLY: `,${names.join(',')},` },
     });

@@ -51,8 +51,7 @@ export interface ProbedHost {
 
 /** Starts the other side: a process, sockets, shared memory and a queue of the host. `prefix` as of a ContainerHost. */
 export async function startProbedHost(program: string, prefix: readonly string[]): Promise<ProbedHost> {
-  const [command = '', ...args] = [...prefix, program, 'host'];
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn('env', [...prefix, program, 'host'], { stdio: ['pipe', 'pipe', 'inherit'] });
   let said = '';
   child.stdout.setEncoding('utf8');
   while (!said.includes('ready')) {

@@ -65,7 +65,7 @@ export function generateSpec(input: GenerateInput): RuntimeSpec {
     mounts.push({ destination: INIT_PATH, type: 'bind', source: input.init as string, options });
   }
   const slave = request.mounts.some(
-    (mount) => mount.kind === 'bind' && /slave$/.test(mount.propagation ?? ''),
+    (mount) => mount.kind === 'bind' && (mount.propagation ?? '').endsWith('slave'),
   );
   const args = argsOf(image, request);
   return {

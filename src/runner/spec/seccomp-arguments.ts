@@ -10,8 +10,8 @@ const ARGUMENTS_OFFSET = 16;
 /** Where a jump goes: on, past this test, or past the whole rule. */
 type Goal = 'on' | 'next' | 'fail';
 interface Step extends Instruction {
-  then?: Goal;
-  otherwise?: Goal;
+  yes?: Goal;
+  no?: Goal;
 }
 
 /** Code that runs into what follows when all tests hold, and else passes over one instruction more than its own. */
@@ -21,9 +21,9 @@ export function argumentTests(tests: readonly Test[]): Instruction[] {
   let before = 0;
   return steps.flatMap((own) => {
     const end = before + own.length;
-    const code = own.map(({ then = 'on', otherwise = 'on', code, k }, index): Instruction => {
+    const code = own.map(({ yes = 'on', no = 'on', code, k }, index): Instruction => {
       const distance = { on: 0, next: end - (before + index) - 1, fail: total - (before + index) };
-      return { code, k, jt: distance[then], jf: distance[otherwise] };
+      return { code, k, jt: distance[yes], jf: distance[no] };
     });
     before = end;
     return code;
@@ -37,18 +37,18 @@ function stepsOf({ index, op, value, valueTwo = 0 }: Test): Step[] {
   const offset = ARGUMENTS_OFFSET + 8 * index;
   const loadLow = { code: LOAD, k: offset };
   const loadHigh = { code: LOAD, k: offset + 4 };
-  const is = (k: number, then: Goal, otherwise: Goal): Step => ({ code: JUMP.equal, k, then, otherwise });
-  const isAbove = (k: number, then: Goal, otherwise: Goal): Step => ({
+  const is = (k: number, yes: Goal, no: Goal): Step => ({ code: JUMP.equal, k, yes, no });
+  const isAbove = (k: number, yes: Goal, no: Goal): Step => ({
     code: JUMP.above,
     k,
-    then,
-    otherwise,
+    yes,
+    no,
   });
-  const isAtLeast = (k: number, then: Goal, otherwise: Goal): Step => ({
+  const isAtLeast = (k: number, yes: Goal, no: Goal): Step => ({
     code: JUMP.atLeast,
     k,
-    then,
-    otherwise,
+    yes,
+    no,
   });
   switch (op) {
     case 'SCMP_CMP_EQ':

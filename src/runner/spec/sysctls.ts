@@ -7,8 +7,11 @@ const LAST_GROUP = 2147483647;
 
 /** As in Docker: everybody may bind low ports and send ICMP echo, which is why NET_RAW is not needed. Key to value. */
 export function networkSysctls(gids: readonly IdMapping[]): Record<string, string> {
-  const first = gids.find(({ containerID }) => containerID === 0);
-  const ping = first === undefined ? undefined : `0 ${Math.min(first.size - 1, LAST_GROUP)}`;
+  let count = 0;
+  for (const { containerID, size } of [...gids].sort((x, y) => x.containerID - y.containerID)) {
+    if (containerID === count) count += size;
+  }
+  const ping = count === 0 ? undefined : `0 ${Math.min(count - 1, LAST_GROUP)}`;
   return {
     'net.ipv4.ip_unprivileged_port_start': '0',
     ...(ping === undefined ? {} : { 'net.ipv4.ping_group_range': ping }),

@@ -73,7 +73,7 @@ function elf({
 }
 
 const notFound = expect.objectContaining({ code: 'COMMAND_NOT_FOUND' });
-const refused = (message: string, hint?: string) =>
+const refused = (message: string, hint?: string): unknown =>
   expect.objectContaining({
     code: 'COMMAND_NOT_EXECUTABLE',
     message: expect.stringContaining(message),

@@ -149,6 +149,7 @@ describe('facts of this machine', () => {
       networkSysctls([{ containerID: 0, hostID: 0, size }])['net.ipv4.ping_group_range'];
     expect(range(0xffffffff)).toBe('0 2147483647');
     expect(range(1)).toBe('0 0');
+    expect(networkSysctls(ROOTLESS.ids.gids)).toMatchObject({ 'net.ipv4.ping_group_range': '0 65536' });
     expect(networkSysctls([{ containerID: 5, hostID: 5, size: 1 }])).not.toHaveProperty([
       'net.ipv4.ping_group_range',
     ]);

@@ -18,7 +18,7 @@ afterAll(() => {
   rmSync(cwd, { recursive: true, force: true });
 });
 
-const wrong = (flag: string) =>
+const wrong = (flag: string): unknown =>
   expect.objectContaining({
     code: 'USAGE',
     message: expect.stringMatching(new RegExp(`^${flag} `)),
