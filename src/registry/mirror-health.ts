@@ -30,7 +30,10 @@ export function createMirrorHealth(
       if (told.has(`${host} ${code}`)) return;
       told.add(`${host} ${code}`);
       const and = lacking ? `asking ${next}` : `going on without this mirror`;
-      onProgress?.({ type: 'warning', message: `mirror ${host}: ${message}: ${and}` });
+      // Most messages begin with the host, in the image's name there, and have it again before the reason.
+      const reason = message.replace(` ${host}:`, '');
+      const text = reason.startsWith(host) ? reason : `${host}: ${reason}`;
+      onProgress?.({ type: 'warning', message: `mirror ${text}: ${and}` });
     },
   };
 }
