@@ -7,8 +7,8 @@ import type { Descriptor } from '../manifest/descriptor.ts';
 import type { ImageSource } from '../place/place.ts';
 import { familiarReference, type Reference } from '../reference/reference.ts';
 import type { Client } from './client.ts';
-import { withStoreReferrers } from './layout-referrers.ts';
 import { parseImage, parseName } from './image-argument.ts';
+import { withStoreReferrers } from './layout-referrers.ts';
 
 /** A place with the image it was opened for. */
 export interface OpenedSource {
