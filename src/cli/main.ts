@@ -7,8 +7,14 @@ export async function main(argv: string[], root: string): Promise<void> {
   // oclif asks for the user's shell, and fails for an id that has no name, as in many a container.
   process.env.SHELL ??= '/bin/sh';
   try {
-    await run(argv, root);
+    await run(withHelp(argv), root);
   } catch (error) {
     reportFailure(error, argv);
   }
+}
+
+/** `help pull` is `pull --help`. */
+function withHelp([first, ...rest]: string[]): string[] {
+  if (first === undefined) return [];
+  return first === 'help' ? [...rest, '--help'] : [first, ...rest];
 }
