@@ -44,6 +44,7 @@ export {
 } from './client/layers.ts';
 export { type LoadOptions, load } from './client/load.ts';
 export { type LogOptions, logs } from './client/logs.ts';
+export { createNetwork, listNetworks, removeNetworks } from './client/networks.ts';
 export { type OpenedImage, openImage } from './client/open-image.ts';
 export { type LocalImage, openLayers } from './client/open-layers.ts';
 export { type OpenedTree, openTree } from './client/open-tree.ts';
@@ -114,6 +115,8 @@ export { type Trace, type TraceStep, tracePath } from './rootfs/trace.ts';
 export type { Tree, TreeNode } from './rootfs/tree.ts';
 export { unpack as unpackLayers } from './rootfs/unpack.ts';
 export type { ExitStatus, Protection } from './runner/driver.ts';
+export type { NetworkInfo } from './runner/network/manage.ts';
+export type { NewNetwork } from './runner/network/new-network.ts';
 export type { MountRequest, PortRequest, RunRequest } from './runner/spec/run-request.ts';
 export { type ServeOptions, type StoreServer, serveStore } from './serve/serve.ts';
 export type { Upstream } from './serve/upstream.ts';
