@@ -34,6 +34,8 @@ const CASES: [who: Who, runtime: string][] = [
 
 describe.each(CASES)('containers of %s through %s', (who, runtime) => {
   const can = able && canRunAs(who);
+  // What is the same for everybody is tried by one kind of user.
+  const thorough = can && who !== 'user without ids';
   let host: ContainerHost;
   beforeAll(async () => {
     if (can) host = await openHost(who);
@@ -52,7 +54,7 @@ describe.each(CASES)('containers of %s through %s', (who, runtime) => {
   it.runIf(can)('end with their own code, and leave nothing', async () => {
     await run('--rm', 'busybox:1', 'true');
     const before = host.traces();
-    const codes = [0, 1, 3, 125, 126, 127, 128, 130, 255];
+    const codes = who === 'root' ? [0, 1, 3, 125, 126, 127, 128, 130, 255] : [0, 127, 255];
     const ends = await Promise.all(
       codes.map((code) => run('--rm', 'busybox:1', 'sh', '-c', `echo ${code}; exit ${code}`)),
     );
@@ -76,7 +78,7 @@ describe.each(CASES)('containers of %s through %s', (who, runtime) => {
     expect(await trap.result).toMatchObject({ code: 5 });
   });
 
-  it.runIf(can)('run in the background: ps, logs, exec, kill, wait, rm', async () => {
+  it.runIf(thorough)('run in the background: ps, logs, exec, kill, wait, rm', async () => {
     const before = host.traces();
     const script = 'echo out; echo err >&2; exec sleep 1000';
     const { stdout } = await run(
@@ -134,7 +136,7 @@ describe.each(CASES)('containers of %s through %s', (who, runtime) => {
     await host.leavesNothing(before);
   });
 
-  it.runIf(can)('stop by their signal, or are made to', async () => {
+  it.runIf(thorough)('stop by their signal, or are made to', async () => {
     const script = 'trap "exit 3" QUIT; echo ready; while :; do sleep 0.05; done';
     await run('-d', '--name', 'good', '--stop-signal', 'QUIT', 'busybox:1', 'sh', '-c', script);
     await run('-d', '--name', 'deaf', 'busybox:1', 'sh', '-c', 'echo ready; sleep 1000');
@@ -146,7 +148,7 @@ describe.each(CASES)('containers of %s through %s', (who, runtime) => {
     expect(await host.run('rm', 'good', 'deaf')).toMatchObject({ code: 0 });
   });
 
-  it.runIf(can)('end when the command is killed, and leave nothing', async () => {
+  it.runIf(thorough)('end when the command is killed, and leave nothing', async () => {
     const before = host.traces();
     const command = host.start(
       runArgs(
@@ -179,7 +181,7 @@ describe.each(CASES)('containers of %s through %s', (who, runtime) => {
     await host.leavesNothing(before);
   });
 
-  it.runIf(can)('are refused with one line, a hint, and nothing left', async () => {
+  it.runIf(can && who === 'root')('are refused with one line, a hint, and nothing left', async () => {
     await run('-d', '--name', 'taken', 'busybox:1', 'sleep', '1000');
     const before = host.traces();
     const cases: [args: string[], code: number, text: RegExp][] = [
