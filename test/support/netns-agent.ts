@@ -18,7 +18,9 @@ const calls: Record<Call['method'], (...args: never[]) => unknown> = {
   removeNetwork,
 };
 
-process.on('message', async ({ number, method, args }: Call) => {
+process.on('message', (call: Call) => void carryOut(call));
+
+async function carryOut({ number, method, args }: Call): Promise<void> {
   let answer: Answer;
   try {
     answer = { number, result: await calls[method](...(args as never[])) };
@@ -27,4 +29,4 @@ process.on('message', async ({ number, method, args }: Call) => {
     answer = { number, error: { message: String(error), ...known } };
   }
   process.send?.(answer);
-});
+}
