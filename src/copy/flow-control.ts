@@ -13,6 +13,8 @@ export interface FlowControl {
   received(bytes: number): void;
   /** From now on so many flows give bytes. */
   running(flows: number, now: number): void;
+  /** A flow goes on over a new connection: what comes now says nothing. */
+  settle(now: number): void;
   /** Asked a few times a second. After `add` nothing else is advised before `running` or `declined`. */
   advise(now: number): Advice;
   /** The flow that was advised could not be had. */
@@ -29,13 +31,15 @@ export interface FlowControlOptions {
 }
 
 /** A new flow fills its window first: ten round trips of 50 ms are enough for 25 MB/s. */
-const SETTLE_MS = 400;
+const SETTLE_MS = 300;
 /** The sum is measured over this long, and longer on slow lines, where a few packets more or less count for much. */
-const MEASURE_MS = 400;
+const MEASURE_MS = 300;
 const MEASURE_BYTES = 2_000_000;
 const MEASURE_MOST_MS = 3000;
 /** A flow more is worth keeping when the sum grows by this, or by half of a flow's share where there are many. */
 const GAIN = 1.12;
+/** Measurements without a gain, after which a flow goes again: in one of them others may have been between two parts. */
+const MISSES = 3;
 /** A sum that is not this times what one flow fewer gave, twice in a row: the last one is of no use. */
 const OF_USE = 1.05;
 /** How long nothing is tried after it did not help, doubling each time. */
@@ -52,8 +56,8 @@ export function createFlowControl({ most, enough }: FlowControlOptions): FlowCon
   let rate = 0;
   /** What was measured last with so many flows. */
   const rates = new Map<number, number>();
-  /** `asked` until the flow is there, then `tried` until it is measured. */
-  let trial: { state: 'asked' | 'tried'; before: number } | undefined;
+  /** `asked` until the flow is there, then `tried` until a measurement shows that it helps, or so many did not. */
+  let trial: { state: 'asked' | 'tried'; before: number; misses: number } | undefined;
   let useless = 0;
   let hold = HOLD_MS;
   let heldUntil = 0;
@@ -80,7 +84,10 @@ export function createFlowControl({ most, enough }: FlowControlOptions): FlowCon
     rates.set(flows, rate);
     if (trial?.state === 'tried') {
       const wanted = Math.min(GAIN, 1 + 0.5 / (flows - 1));
-      if (rate < trial.before * wanted) return drop(now);
+      if (rate < trial.before * wanted) {
+        trial.misses += 1;
+        return trial.misses < MISSES ? 'keep' : drop(now);
+      }
       trial = undefined;
       hold = HOLD_MS;
     } else if (flows > 1) {
@@ -88,11 +95,17 @@ export function createFlowControl({ most, enough }: FlowControlOptions): FlowCon
       if (useless > 1) return drop(now);
     }
     if (flows === 0 || flows >= most || rate >= enough || now < heldUntil) return 'keep';
-    trial = { state: 'asked', before: rate };
+    trial = { state: 'asked', before: rate, misses: 0 };
     return 'add';
   }
 
+  function settle(now: number): void {
+    from = now + SETTLE_MS;
+    settling = true;
+  }
+
   return {
+    settle,
     get rate() {
       return rate;
     },
@@ -103,8 +116,7 @@ export function createFlowControl({ most, enough }: FlowControlOptions): FlowCon
       const grew = trial?.state === 'asked' && count === flows + 1;
       trial = grew && trial ? { ...trial, state: 'tried' } : undefined;
       flows = count;
-      from = now + SETTLE_MS;
-      settling = true;
+      settle(now);
       useless = 0;
     },
     advise(now) {

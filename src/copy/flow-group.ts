@@ -18,21 +18,25 @@ export interface Reading {
 
 /** Where the connections to one host are decided about. */
 export interface FlowGroup {
-  /** Bytes of one part: what a connection brings in about a second. */
+  /** Bytes of one part. */
   readonly partBytes: number;
   received(bytes: number): void;
   /** Connections that give bytes: so many more, or fewer. */
   running(change: 1 | -1): void;
+  /** A flow goes on over a new connection. */
+  reconnected(): void;
   /** The host limits requests (`status` 429), or a connection broke. */
   setback(status: number | undefined): void;
   enter(reading: Reading): void;
   leave(reading: Reading): void;
 }
 
-const TICK_MS = 100;
+const TICK_MS = 50;
 /** Bytes per second from which on one process has enough to do with them. */
 const ENOUGH = 300_000_000;
-const PART_MOST = 32 << 20;
+/** A part takes so long that the round trip between two of them does not show. */
+const PART_SECONDS = 1.5;
+const PART_MOST = 64 << 20;
 /** The group of the source's host. */
 export function createFlowGroup({ connections, bytesPerSecond = ENOUGH }: SplitSource): FlowGroup {
   // A rate that is limited to this is reached at a little less.
@@ -67,7 +71,7 @@ export function createFlowGroup({ connections, bytesPerSecond = ENOUGH }: SplitS
 
   return {
     get partBytes() {
-      return Math.min(PART_MOST, Math.max(PART_LEAST, control.rate / Math.max(1, flows)));
+      return Math.min(PART_MOST, Math.max(PART_LEAST, (PART_SECONDS * control.rate) / Math.max(1, flows)));
     },
     received: control.received,
     running(change) {
@@ -76,6 +80,7 @@ export function createFlowGroup({ connections, bytesPerSecond = ENOUGH }: SplitS
       // A blob whose turn has come must not wait for the parts of another.
       if (flows > connections) shrink();
     },
+    reconnected: () => control.settle(performance.now()),
     setback(status) {
       control.setback(status === 429 ? 'limited' : 'broken', performance.now());
     },

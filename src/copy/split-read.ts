@@ -22,17 +22,13 @@ export interface SplitReadOptions {
 /** A part, and the request for it. */
 interface Asked {
   part: Part;
+  /** The byte after the last one asked for. */
+  end: number;
   stream: Promise<Readable>;
-  /** Ends the request. */
-  own: AbortController;
 }
 
 /** Blobs with less left than this are read through one connection. */
 export const WORTH_SPLITTING = 8 * PART_LEAST;
-
-function leftToOthers(): OciError {
-  return new OciError('ABORTED', 'left to another connection');
-}
 
 export function takesParts(ingest: Ingest): ingest is SplitIngest {
   return ingest.ahead !== undefined && ingest.join !== undefined;
@@ -73,23 +69,23 @@ export async function readSplit(
   /** One request after the other, until there is no part left for it or there are more flows than wanted. */
   async function flow(first: Asked): Promise<void> {
     let gives = false;
+    /** The last request was cut off, and its connection is gone. */
+    let isCut = false;
+    const took = (): void => {
+      if (!gives) group.running(1);
+      else if (isCut) group.reconnected();
+      gives = true;
+      isCut = false;
+    };
     for (let asked: Asked | undefined = first; asked !== undefined; ) {
       const current: Asked = asked;
-      const { part } = current;
-      let following: Asked | undefined;
-      const took = (): void => {
-        if (!gives) group.running(1);
-        gives = true;
-        // Asked for before this part ends: a round trip, and a new connection's slow start, cost nothing then.
-        const isNear = part.to < descriptor.size && part.to - part.at < group.partBytes / 4;
-        if (isNear && flows <= wanted) following ??= ask(next());
-      };
       try {
         await read(current, took);
-        asked = following ?? (flows > wanted ? undefined : ask(next()));
+        isCut = current.part.to < current.end;
+        if (isCut) group.reconnected();
+        asked = flows > wanted ? undefined : (ask(next()) ?? (await takeOver()));
       } catch (error) {
-        giveUp(current);
-        if (following !== undefined) giveUp(following);
+        plan.release(current.part);
         asked = goesOn(error) ? ask(next()) : undefined;
       }
     }
@@ -98,21 +94,36 @@ export async function readSplit(
     if (flows === 0) over.resolve();
   }
 
-  function ask(part: Part | undefined): Asked | undefined {
+  /** `isPatient`: what breaks is tried again, not left to another flow. */
+  function ask(part: Part | undefined, isPatient = () => flows === 1): Asked | undefined {
     if (part === undefined) return undefined;
     const own = new AbortController();
-    const stream = open(part, own, () => flows === 1);
-    // Whoever reads it hears of it, and nobody may.
-    stream.then(
-      (opened) => opened.on('error', () => {}),
-      () => {},
-    );
-    return { part, stream, own };
+    const end = part.open || refusesParts ? undefined : part.to;
+    const stream = source.fetch(descriptor, {
+      offset: part.at,
+      end,
+      signal: AbortSignal.any([all, own.signal]),
+      onSetback(status) {
+        group.setback(status);
+        if (!isPatient()) own.abort(new OciError('ABORTED', 'left to another connection'));
+      },
+    });
+    return { part, end: end ?? descriptor.size, stream };
   }
 
-  function giveUp({ part, own }: Asked): void {
-    own.abort(leftToOthers());
-    plan.release(part);
+  /** A piece of what another flow is at. That one goes on until this request is answered, so that a refusal costs nothing. */
+  async function takeOver(): Promise<Asked | undefined> {
+    const split = refusesParts ? undefined : plan.split(group.partBytes);
+    const asked = ask(split?.part, () => false);
+    if (split === undefined || asked === undefined) return undefined;
+    try {
+      const stream = await asked.stream;
+      if (!all.aborted && plan.takeOver(split)) return asked;
+      stream.destroy();
+    } catch (error) {
+      refusesParts ||= isOciError(error, 'UNSUPPORTED');
+    }
+    return undefined;
   }
 
   /** After a failure: true when this flow is to take its next part, false when it is to end. */
@@ -130,12 +141,13 @@ export async function readSplit(
   }
 
   /** The bytes of one part, until it is whole or another flow has the rest of it. */
-  async function read({ part, stream: opening }: Asked, took: () => void): Promise<void> {
+  async function read({ part, end, stream: opening }: Asked, took: () => void): Promise<void> {
     const stream = await opening;
     await takeAll(stream, (chunk) => {
+      took();
       take(part, chunk);
-      if (part.at >= part.to && part.to < descriptor.size) stream.destroy();
-      else took();
+      // What was asked for and came to its end leaves a connection that can be used again.
+      if (part.at >= part.to && part.to < end) stream.destroy();
     });
     if (part.at >= part.to) return;
     throw new OciError(
@@ -143,19 +155,6 @@ export async function readSplit(
       `${descriptor.digest}: the source ended after ${part.at} of ${descriptor.size} bytes`,
       { hint: 'run the same command again: it goes on from where it stopped' },
     );
-  }
-
-  /** `isPatient`: what breaks is tried again, not left to another flow. */
-  function open(part: Part, own: AbortController, isPatient: () => boolean): Promise<Readable> {
-    return source.fetch(descriptor, {
-      offset: part.at,
-      end: part.open || refusesParts ? undefined : part.to,
-      signal: AbortSignal.any([all, own.signal]),
-      onSetback(status) {
-        group.setback(status);
-        if (!isPatient()) own.abort(leftToOthers());
-      },
-    });
   }
 
   function take(part: Part, chunk: Buffer): void {
@@ -202,19 +201,10 @@ export async function readSplit(
         start(waiting);
         return true;
       }
-      const split = plan.split(group.partBytes);
-      if (split === undefined) return false;
-      try {
-        // Asked first: the flow that has these bytes now goes on until somebody else really gives them.
-        const own = new AbortController();
-        const stream = await open(split.part, own, () => false);
-        if (!all.aborted && plan.takeOver(split)) {
-          start({ part: split.part, stream: Promise.resolve(stream), own });
-          return true;
-        }
-        stream.destroy();
-      } catch (error) {
-        refusesParts ||= isOciError(error, 'UNSUPPORTED');
+      const asked = await takeOver();
+      if (asked !== undefined) {
+        start(asked);
+        return true;
       }
       wanted = Math.max(1, flows);
       return false;

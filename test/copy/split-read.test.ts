@@ -55,6 +55,7 @@ beforeEach(async () => {
     partBytes: 4 * MiB,
     received() {},
     running() {},
+    reconnected() {},
     setback: (status) => void setbacks.push(status),
     enter: (entered) => {
       reading = entered;
@@ -160,22 +161,6 @@ test('goes on in parts, in order, through as many connections as it is given', a
   expect(await store.has(descriptor)).toBe(true);
   const { steps } = await store.check();
   expect(steps.filter(({ ok }) => !ok)).toEqual([]);
-});
-
-test('the next part is asked for before the last one ends, and given back when that breaks', async () => {
-  const ingest = await open();
-  const done = start(ingest);
-  await (await request(0)).give(MiB);
-  await reading.grow();
-  await requests[1]!.give(4 * MiB - 300_000);
-  expect(await request(2)).toMatchObject({ offset: 9 * MiB, end: 13 * MiB });
-  requests[1]!.stream.destroy(new OciError('NETWORK', 'reset'));
-  await vi.waitFor(() => expect(requests[2]!.stream.destroyed).toBe(true));
-  await requests[0]!.give(6 * MiB);
-  expect(await request(3)).toMatchObject({ end: 9 * MiB });
-  await giveAll(done);
-  await ingest.commit();
-  expect(await store.has(descriptor)).toBe(true);
 });
 
 test('the last flow takes all the rest when it is to be alone again', async () => {
