@@ -26,16 +26,25 @@ export interface RunnableImage extends PreparedImage {
   ensureTree(): Promise<void>;
 }
 
+/** An image that is on this machine. */
+export interface BroughtImage {
+  /** As it was asked for. */
+  image: string;
+  /** In the store; absent for an archive, which is read where it is. */
+  stored?: { reference: Reference; root: Digest };
+}
+
 /**
  * Sees to it that the image is on this machine, by the policy. Throws IMAGE_NOT_FOUND, USAGE for a name that cannot be
  * one, and what a pull throws.
  */
-export async function bringImage(client: Client, image: string, policy: PullPolicy): Promise<void> {
+export async function bringImage(client: Client, image: string, policy: PullPolicy): Promise<BroughtImage> {
   const name = await parseImage(client, image);
-  if ('path' in name) return;
+  if ('path' in name) return { image };
   const { reference } = name;
   const ask = policy === 'always' || (name.transport === 'docker' && policy !== 'never');
-  if (!ask && (await stored(client, reference)) !== undefined) return;
+  const known = ask ? undefined : await stored(client, reference);
+  if (known !== undefined) return { image, stored: { reference, root: known } };
   if (policy === 'never') {
     const familiar = familiarReference(reference);
     throw new OciError('IMAGE_NOT_FOUND', `${familiar}: not in the store, and --pull never`, {
@@ -45,26 +54,30 @@ export async function bringImage(client: Client, image: string, policy: PullPoli
   const { pull } = await import('./pull.ts');
   // In full: a short name may be an alias of something else.
   await pull(client, formatReference(reference));
+  const root = (await (await client.store()).resolve(reference)).digest;
+  return { image, stored: { reference, root } };
 }
 
 /**
- * An image that is here; `oneId`: this process's user namespace has one id only. Throws IMAGE_NOT_FOUND, what an unpack throws, and UNSUPPORTED for one of another
- * system.
+ * What running the image takes; `oneId`: this process's user namespace has one id only. Throws what reading the image
+ * throws, and UNSUPPORTED for one of another system.
  */
-export async function runnableImage(client: Client, image: string, oneId: boolean): Promise<RunnableImage> {
-  const name = await parseImage(client, image);
-  if ('path' in name) return prepareImage(client, image, { oneId });
-  const full = formatReference(name.reference);
-  const store = await client.store();
-  const root = (await store.resolve(name.reference)).digest;
-  const paths = storePaths(store.dir);
+export async function runnableImage(
+  client: Client,
+  { image, stored: found }: BroughtImage,
+  oneId: boolean,
+): Promise<RunnableImage> {
+  if (found === undefined) return prepareImage(client, image, { oneId });
+  const { reference, root } = found;
+  const full = formatReference(reference);
+  const paths = storePaths((await client.store()).dir);
   const prepared = (await client.platform()) === undefined ? readPrepared(paths, root) : undefined;
   if (prepared === undefined) return prepareImage(client, full, { oneId, root });
   checkSystem(prepared.os, image);
   const tree = oneId ? oneIdTree(prepared.tree) : prepared.tree;
   return {
     ...prepared,
-    name: familiarReference(name.reference),
+    name: familiarReference(reference),
     tree,
     ensureTree: () => ensureTree(paths, tree, (path) => unpackTo(client, full, path), client.signal),
   };

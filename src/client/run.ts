@@ -77,11 +77,11 @@ async function planContainer(
   { pull = 'missing', window }: RunOptions,
 ): Promise<Plan> {
   if (request.name !== undefined) checkName(request.name);
-  await bringImage(client, name, pull);
+  const brought = await bringImage(client, name, pull);
   const store = storePaths((await client.store()).dir);
   const facts = readHostFacts();
   const oneId = facts.ids.uids.reduce((sum, { size }) => sum + size, 0) === 1;
-  const image = await runnableImage(client, name, oneId);
+  const image = await runnableImage(client, brought, oneId);
   const cgroups = facts.rootless ? undefined : cgroupSupport();
   const runtime = await chooseRuntime(client, store, request.runtime, facts.rootless);
   if (cgroups === undefined) runtime.missing.push('cgroups');
