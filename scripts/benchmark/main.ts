@@ -6,12 +6,25 @@ import { parseArgs } from 'node:util';
 import { type Ground, prepareGround, root } from './ground.ts';
 import { links } from './links.ts';
 import { SLOW_RUNS } from './measure.ts';
+import { publish } from './publish.ts';
 import { look, pull, type Row, rootfs, startup, stored, zstd } from './rows.ts';
 import { run } from './run.ts';
 import { growth, memory } from './sizes.ts';
 import { type Outcome, replaceSection, summary } from './table.ts';
 
-const ROWS: Record<string, Row> = { rootfs, stored, pull, links, zstd, memory, growth, look, run, startup };
+const ROWS: Record<string, Row> = {
+  rootfs,
+  stored,
+  pull,
+  links,
+  zstd,
+  memory,
+  growth,
+  look,
+  run,
+  publish,
+  startup,
+};
 
 function fail(message: string): never {
   console.error(
