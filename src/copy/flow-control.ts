@@ -40,12 +40,25 @@ const MEASURE_MOST_MS = 3000;
 const GAIN = 1.12;
 /** Measurements without a gain, after which a flow goes again: in one of them others may have been between two parts. */
 const MISSES = 3;
+/** A gain of this part of what was added, and two are added next: six flows in three trials, not in five. */
+const NEARLY_ALL = 0.85;
 /** A sum that is not this times what one flow fewer gave, twice in a row: the last one is of no use. */
 const OF_USE = 1.05;
 /** How long nothing is tried after it did not help, doubling each time. */
 const HOLD_MS = 15_000;
 const HOLD_MOST_MS = 60_000;
 const LIMITED_HOLD_MS = 60_000;
+
+interface Trial {
+  /** `asked` until the flow is there, then `tried` until a measurement shows that it helps, or so many did not. */
+  state: 'asked' | 'tried';
+  /** Flows before it, and what they gave. */
+  base: number;
+  before: number;
+  /** Flows still to be added before it is measured. */
+  more: number;
+  misses: number;
+}
 
 export function createFlowControl({ most, enough }: FlowControlOptions): FlowControl {
   let flows = 0;
@@ -56,8 +69,9 @@ export function createFlowControl({ most, enough }: FlowControlOptions): FlowCon
   let rate = 0;
   /** What was measured last with so many flows. */
   const rates = new Map<number, number>();
-  /** `asked` until the flow is there, then `tried` until a measurement shows that it helps, or so many did not. */
-  let trial: { state: 'asked' | 'tried'; before: number; misses: number } | undefined;
+  let trial: Trial | undefined;
+  /** Flows that the next trial adds: two after one that gave nearly all of its share. */
+  let step = 1;
   let useless = 0;
   let hold = HOLD_MS;
   let heldUntil = 0;
@@ -74,28 +88,36 @@ export function createFlowControl({ most, enough }: FlowControlOptions): FlowCon
 
   function drop(now: number): Advice {
     trial = undefined;
+    step = 1;
     useless = 0;
     holdFrom(now);
     return 'drop';
+  }
+
+  /** What the most flows gave that are fewer than now. */
+  function withFewer(): number {
+    const fewer = [...rates.keys()].filter((count) => count < flows);
+    return rates.get(Math.max(...fewer)) ?? 0;
   }
 
   /** One measurement is complete. */
   function judge(now: number): Advice {
     rates.set(flows, rate);
     if (trial?.state === 'tried') {
-      const wanted = Math.min(GAIN, 1 + 0.5 / (flows - 1));
+      const wanted = Math.min(GAIN, 1 + 0.5 / trial.base);
       if (rate < trial.before * wanted) {
         trial.misses += 1;
         return trial.misses < MISSES ? 'keep' : drop(now);
       }
+      step = rate >= trial.before * (flows / trial.base) * NEARLY_ALL ? 2 : 1;
       trial = undefined;
       hold = HOLD_MS;
     } else if (flows > 1) {
-      useless = rate < (rates.get(flows - 1) ?? 0) * OF_USE ? useless + 1 : 0;
+      useless = rate < withFewer() * OF_USE ? useless + 1 : 0;
       if (useless > 1) return drop(now);
     }
     if (flows === 0 || flows >= most || rate >= enough || now < heldUntil) return 'keep';
-    trial = { state: 'asked', before: rate, misses: 0 };
+    trial = { state: 'asked', base: flows, more: step - 1, before: rate, misses: 0 };
     return 'add';
   }
 
@@ -120,6 +142,10 @@ export function createFlowControl({ most, enough }: FlowControlOptions): FlowCon
       useless = 0;
     },
     advise(now) {
+      if (trial?.state === 'tried' && trial.more > 0) {
+        trial = { ...trial, state: flows < most ? 'asked' : 'tried', more: trial.more - 1 };
+        if (trial.state === 'asked') return 'add';
+      }
       if (settling) {
         if (now < from) return 'keep';
         settling = false;
@@ -133,11 +159,16 @@ export function createFlowControl({ most, enough }: FlowControlOptions): FlowCon
     },
     declined(now) {
       if (trial?.state !== 'asked') return;
+      if (flows > trial.base) {
+        trial = { ...trial, state: 'tried', more: 0 };
+        return;
+      }
       trial = undefined;
       holdFrom(now);
     },
     setback(kind, now) {
       trial = undefined;
+      step = 1;
       holdFrom(now);
       if (kind === 'limited') heldUntil = Math.max(heldUntil, now + LIMITED_HOLD_MS);
     },
