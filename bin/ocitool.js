@@ -25,12 +25,12 @@ if (Number.parseInt(process.versions.node, 10) < 26) {
   const { version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
   process.stdout.write(`ocitool ${version}\n`);
 } else {
-  const { enableCompileCache } = await import('node:module');
+  const { createRequire, enableCompileCache } = await import('node:module');
   if (TRANSFERS.has(argv[0])) {
     const { setFlagsFromString } = await import('node:v8');
     setFlagsFromString('--semi-space-growth-factor=1');
   }
   enableCompileCache();
-  const { main } = await import('../dist/bundle/main.js');
+  const { main } = createRequire(import.meta.url)('../dist/bundle/main.cjs');
   await main(argv, root);
 }

@@ -25,7 +25,7 @@ export interface RunningCli {
 
 /** Starts `ocitool ARGS`. */
 export function startCli(args: string[], options: CliOptions = {}): RunningCli {
-  if (!existsSync(join(root, 'dist/bundle/main.js')))
+  if (!existsSync(join(root, 'dist/bundle/main.cjs')))
     throw new Error('dist is not built; run: npm run build');
   const child = spawn(process.execPath, [join(root, 'bin/ocitool.js'), ...args], {
     cwd: options.cwd,
