@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { defaultStoreDir } from '../client/client.ts';
+import { OciError } from '../errors.ts';
 import type { Published } from '../runner/network/contract.ts';
 import { idMaps } from './rootless.ts';
 
@@ -78,8 +79,15 @@ export async function enterHolder(options: EnterOptions): Promise<boolean> {
     },
   );
   for (const signal of PASSED) process.on(signal, () => child.connected && child.send(signal));
-  process.exitCode = await new Promise<number>((resolve) => {
-    child.once('error', () => resolve(125));
+  process.exitCode = await new Promise<number>((resolve, reject) => {
+    child.once('error', (error) => {
+      reject(
+        new OciError('UNSUPPORTED', `cannot enter the namespaces of your containers: ${error.message}`, {
+          hint: 'nsenter (util-linux) must be installed',
+          cause: error,
+        }),
+      );
+    });
     child.once('exit', (code, signal) =>
       resolve(signal === null ? (code ?? 125) : 128 + constants.signals[signal]),
     );
