@@ -19,6 +19,7 @@ import { identify, identifySelf, sendSignal } from './processes.ts';
 import { mountRootfs } from './rootfs/mount.ts';
 import { settleNetwork } from './settle-network.ts';
 import type { RuntimeSpec } from './spec/runtime-spec.ts';
+import { signalNumber } from './spec/signal.ts';
 
 /** How long a container has, ms, after its stop signal when the command it belongs to has died. */
 const GRACE = 10_000;
@@ -29,14 +30,16 @@ let running: { process: ProcessIdentity; started: string; launched: Launched } |
 const queue: NodeJS.Signals[] = [];
 let publisher: Publisher | undefined;
 let attached = false;
+/** From the runtime's start until it is known what it has started. */
+let launching = false;
 let ended = false;
 
 process.on('message', (message: ToMonitor) => {
   handle(message).catch(fail);
 });
 process.on('disconnect', () => {
-  if (running === undefined) void fail(new OciError('ABORTED', 'the command has died'));
-  else if (job?.detach === false) stopOrphan(running.process);
+  if (running !== undefined) stopOrphan(running.process);
+  else if (!launching) void fail(new OciError('ABORTED', 'the command has died'));
 });
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const) {
   process.on(signal, () => pass(signal));
@@ -83,6 +86,7 @@ async function launch(job: MonitorJob, networks: Attachment[]): Promise<void> {
   attached = networks.length > 0;
   // Node makes pipes non-blocking, for everybody who has them.
   for (const descriptor of [0, 1, 2]) libc().makeBlocking(descriptor);
+  launching = true;
   const launched = await driver.launch({
     id: job.id,
     bundle: paths.folder,
@@ -106,6 +110,7 @@ async function launch(job: MonitorJob, networks: Attachment[]): Promise<void> {
   const relayed = launched.terminal === undefined ? undefined : await relay(job, launched.terminal);
   tell({ type: 'started', pid: launched.pid });
   for (const signal of queue.splice(0)) pass(signal);
+  if (!process.connected) stopOrphan(child);
   const exit = await launched.exited;
   await relayed?.done;
   await finish(exit, started);
@@ -125,7 +130,8 @@ function pass(signal: NodeJS.Signals): void {
 
 /** A container in the foreground belongs to its command: when that is killed, it is stopped. */
 function stopOrphan(target: ProcessIdentity): void {
-  sendSignal(target, (job?.stopSignal ?? 'SIGTERM') as NodeJS.Signals);
+  if (job === undefined || job.detach) return;
+  sendSignal(target, signalNumber(job.stopSignal));
   setTimeout(() => sendSignal(target, 'SIGKILL'), GRACE);
 }
 
@@ -145,33 +151,39 @@ async function fail(error: unknown): Promise<void> {
 async function finish(exit: ExitStatus, started?: string, error?: string): Promise<void> {
   if (ended) return;
   ended = true;
-  if (job !== undefined) {
-    const paths = pathsOf(job);
-    await publisher?.close();
-    if (job.cgroup !== undefined) await removeCgroup(job.cgroup);
-    if (attached) {
-      const { createNetworks } = await import('./network/networks.ts');
-      await createNetworks(storeOf(job).networks).detach(job.id);
-    }
-    // The root file system, and the namespaces of networks (network/leases.ts): mounts cannot be removed.
-    for (const name of readdirSync(paths.folder)) {
-      if (name === 'rootfs' || name.startsWith('switch-')) libc().unmount(join(paths.folder, name));
-    }
-    for (const path of [paths.work, paths.driver]) rmSync(path, { recursive: true, force: true });
-    // Not before: whoever reads this may remove the folder, and two at once leave half of it.
-    writeState(paths, {
-      status: 'exited',
-      exit,
-      finished: new Date().toISOString(),
-      ...(started !== undefined && { started }),
-      ...(error !== undefined && { error }),
-    });
-    writeFileSync(paths.exit, JSON.stringify(exit));
-    const container = job.remove ? readContainer(storeOf(job), job.id) : undefined;
-    if (container !== undefined) await removeContainer(storeOf(job), container.record);
+  try {
+    if (job !== undefined) await leave(job, exit, started, error);
+  } catch {
+    // A file that cannot be removed (one made immutable, say) stays in its folder: nobody waits for ever because of it.
   }
   if (running !== undefined) tell({ type: 'exit', exit });
   process.exit(0);
+}
+
+async function leave(job: MonitorJob, exit: ExitStatus, started?: string, error?: string): Promise<void> {
+  const paths = pathsOf(job);
+  await publisher?.close();
+  if (job.cgroup !== undefined) await removeCgroup(job.cgroup);
+  if (attached) {
+    const { createNetworks } = await import('./network/networks.ts');
+    await createNetworks(storeOf(job).networks).detach(job.id);
+  }
+  // The root file system, and the namespaces of networks (network/leases.ts): mounts cannot be removed.
+  for (const name of readdirSync(paths.folder)) {
+    if (name === 'rootfs' || name.startsWith('switch-')) libc().unmount(join(paths.folder, name));
+  }
+  for (const path of [paths.work, paths.driver]) rmSync(path, { recursive: true, force: true });
+  // Not before: whoever reads this may remove the folder, and two at once leave half of it.
+  writeState(paths, {
+    status: 'exited',
+    exit,
+    finished: new Date().toISOString(),
+    ...(started !== undefined && { started }),
+    ...(error !== undefined && { error }),
+  });
+  writeFileSync(paths.exit, JSON.stringify(exit));
+  const container = job.remove ? readContainer(storeOf(job), job.id) : undefined;
+  if (container !== undefined) await removeContainer(storeOf(job), container.record);
 }
 
 function tell(message: FromMonitor): void {

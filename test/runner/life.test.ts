@@ -168,6 +168,27 @@ describe.each(CASES)('containers of %s through %s', (who, runtime) => {
     await host.leavesNothing(before);
   });
 
+  it.runIf(can && who === 'root')(
+    'leave nothing, or what ps shows and rm removes, at whatever moment the command is killed',
+    async () => {
+      const before = host.traces();
+      await Promise.all(
+        Array.from({ length: 12 }, async (_, number) => {
+          const command = host.start(runArgs('--rm', '--stop-signal', 'KILL', 'busybox:1', 'sleep', '1000'));
+          const end = setTimeout(() => command.process.kill('SIGKILL'), number * 60);
+          await command.result;
+          clearTimeout(end);
+        }),
+      );
+      // Whoever is about to go has gone when nothing changes any more: only the dead are left.
+      await expect
+        .poll(async () => (await host.ps()).filter(({ status }) => status !== 'dead'), LONG)
+        .toEqual([]);
+      for (const { id } of await host.ps()) expect((await host.run('rm', '-f', id)).code).toBe(0);
+      await host.leavesNothing(before);
+    },
+  );
+
   it.runIf(can)('are mended by rm -f when their monitor was killed', async () => {
     const before = host.traces();
     await run('-d', '--name', 'lost', 'busybox:1', 'sleep', '1000');
