@@ -1,7 +1,7 @@
 // A registry behind a line of a given speed, with one image of one large layer; a process of its own, as the benchmark runs
 // its tools synchronously. Prints its address. usage: node line-server.ts MEGABYTES '{"perConnection": 25e6, "roundTrip": 50}'
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { OCI_MANIFEST } from '../../src/manifest/media-types.ts';
 import { memoryRegistry } from '../../test/support/fault-proxy.ts';
@@ -20,7 +20,7 @@ const registry = memoryRegistry({
   mediaTypes: new Map([[root.digest, OCI_MANIFEST]]),
 });
 
-const server = createServer(async (incoming, outgoing) => {
+async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const { method = '', url: path = '', headers, socket } = incoming;
   await arrive(socket);
   const answer = await registry({ method, path, headers });
@@ -38,7 +38,9 @@ const server = createServer(async (incoming, outgoing) => {
     }
   }
   outgoing.end();
-});
+}
+
+const server = createServer((incoming, outgoing) => void serve(incoming, outgoing));
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 console.log(`127.0.0.1:${(server.address() as AddressInfo).port}`);

@@ -53,12 +53,12 @@ export async function readSplit(
   let joined = held;
   let flows = 0;
   let wanted = 1;
-  let failure: unknown;
+  let failure: Error | undefined;
   /** The source answers requests for parts with all of the blob. */
   let refusesParts = false;
 
   function fail(error: unknown): void {
-    failure ??= error;
+    failure ??= error as Error;
     stop.abort(failure);
   }
 

@@ -71,7 +71,7 @@ describe.skipIf(!hasTools('docker-registry'))('pushes', () => {
       const pushing = createCopier(target).copy(sourceOf(image), name, { allPlatforms: true });
       const failure = await pushing.then(
         () => undefined,
-        (error: unknown) => error,
+        (error: Error) => error,
       );
       const origin = openRepository(direct, real);
       if (isDead) {

@@ -110,12 +110,12 @@ async function play(
   try {
     const failure = await pull(client, name).then(
       ([pulled]) => expectRoot(pulled, image),
-      (error: unknown) => error,
+      (error: Error) => error,
     );
     if (failure !== undefined && !isOciError(failure)) throw failure;
     if (failure === undefined && plan.expected !== undefined) throw new Error('a dead blob was pulled');
     if (failure !== undefined && !isExpected(failure.code, plan.expected)) {
-      throw new Error(`${failure.code} was not expected (${plan.expected}): ${failure.message}`);
+      throw new Error(`${failure.code} was not expected (${String(plan.expected)}): ${failure.message}`);
     }
     await expectClean(dir);
     if (failure === undefined && !again) return;

@@ -1,6 +1,6 @@
 // A line of limited speed in front of a registry, that counts which bytes of which blob went over it.
 import { once } from 'node:events';
-import { createServer, request } from 'node:http';
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Line, openLine } from './line.ts';
 
@@ -32,7 +32,7 @@ export async function startSlowProxy(target: string, line: number | Line): Promi
     waiting = waiting.filter((waiter) => total < waiter.total);
   }
 
-  const server = createServer(async (incoming, outgoing) => {
+  async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     await arrive(incoming.socket);
     const digest = /\/blobs\/(sha256:[0-9a-f]{64})$/.exec(incoming.url ?? '')?.[1];
     if (digest !== undefined && incoming.headers.range !== undefined) resumed++;
@@ -70,7 +70,9 @@ export async function startSlowProxy(target: string, line: number | Line): Promi
       pass().catch(end);
     });
     incoming.pipe(upstream);
-  });
+  }
+
+  const server = createServer((incoming, outgoing) => void serve(incoming, outgoing));
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
