@@ -30,7 +30,7 @@ export interface FlowControlOptions {
   enough: number;
 }
 
-/** A new flow fills its window first: ten round trips of 50 ms are enough for 25 MB/s. */
+/** A new flow fills its window first; what it lacks after this, the next measurement has. */
 const SETTLE_MS = 300;
 /** The sum is measured over this long, and longer on slow lines, where a few packets more or less count for much. */
 const MEASURE_MS = 300;
