@@ -164,6 +164,18 @@ describe('the probes themselves', () => {
     },
   );
 
+  it.runIf(program !== undefined && hasTools('chattr'))(
+    'end also when they made a file that nobody can remove',
+    async () => {
+      const flags = ['--cap-add', 'LINUX_IMMUTABLE', '-e', 'PROBE_ONLY=,effective_root,'];
+      const { code, stdout } = await probed.host.run(
+        ...probed.words('--runtime', 'builtin', '--network', 'none', ...flags),
+      );
+      spawnSync('chattr', ['-R', '-i', probed.host.store]);
+      expect({ code, open: openProbes(stdout) }).toEqual({ code: 0, open: ['effective_root: succeeded'] });
+    },
+  );
+
   it.runIf(program !== undefined)('see what flags open: a container with nearly everything', async () => {
     const flags = [
       ...[

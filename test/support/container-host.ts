@@ -9,6 +9,8 @@ import { expect } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
 import type { ListedContainer } from '../../src/client/containers.ts';
 import { load } from '../../src/client/load.ts';
+import type { ProcessIdentity } from '../../src/runner/container.ts';
+import { isAlive } from '../../src/runner/processes.ts';
 import { type BusyboxImage, hasBusybox, writeBusyboxImage } from './busybox-image.ts';
 import type { CliResult } from './cli.ts';
 import { canUseNetworks } from './netns.ts';
@@ -142,8 +144,11 @@ export async function openHost(who: Who = 'root'): Promise<ContainerHost> {
     async close() {
       for (const { id } of await host.ps()) await host.run('rm', '-f', id);
       const holder = join(store, 'ocitool/v1/holder.json');
-      if (existsSync(holder))
-        process.kill((JSON.parse(readFileSync(holder, 'utf8')) as { pid: number }).pid, 'SIGKILL');
+      // It may have ended by itself, and its pid may be another's.
+      if (existsSync(holder)) {
+        const known = JSON.parse(readFileSync(holder, 'utf8')) as ProcessIdentity;
+        if (isAlive(known)) process.kill(known.pid, 'SIGKILL');
+      }
       network.kill('SIGKILL');
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     },
