@@ -188,3 +188,9 @@ async function killed(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL');
   await exited;
 }
+
+/** Whether an echo comes back: waited for generously where it must, `'soon'` where it must not. */
+export function reaches(from: { run(command: string[]): Ran }, address: string, when?: 'soon'): boolean {
+  const seconds = when === undefined ? '15' : '1';
+  return from.run(['busybox', 'ping', '-c', '1', '-W', seconds, address]).status === 0;
+}
