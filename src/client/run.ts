@@ -15,10 +15,10 @@ import { readBinaryFormats } from '../runner/spec/binfmt.ts';
 import { checkCommand } from '../runner/spec/command.ts';
 import { generateSpec } from '../runner/spec/generate.ts';
 import { readHostFacts } from '../runner/spec/host-facts.ts';
-import { openInside, textInside } from '../runner/spec/inside.ts';
+import { openInside } from '../runner/spec/inside.ts';
 import type { RunRequest } from '../runner/spec/run-request.ts';
 import type { RuntimeSpec } from '../runner/spec/runtime-spec.ts';
-import { MAX_ACCOUNTS_BYTES, type ResolvedUser, resolveUser } from '../runner/spec/user.ts';
+import { userInside } from '../runner/spec/user-inside.ts';
 import { volumesNeeded } from '../runner/spec/volumes.ts';
 import type { Monitor } from '../runner/start-monitor.ts';
 import { volumeFolders } from '../runner/volumes.ts';
@@ -106,7 +106,7 @@ async function planContainer(
     id,
     image: image.config,
     request,
-    user: userOf(treePath(store, image.tree), request.user ?? image.config.User ?? ''),
+    user: userInside(treePath(store, image.tree), request.user ?? image.config.User ?? ''),
     host: facts,
     rootfs: paths.rootfs,
     network: networksOf(request.networks) === 'host' ? 'host' : 'monitor',
@@ -134,16 +134,6 @@ async function planContainer(
     ...(cgroup !== undefined && { cgroup: cgroup.path }),
   };
   return { store, record, spec, volumes, ensureTree: image.ensureTree, rootless: facts.rootless };
-}
-
-function userOf(tree: string, user: string): ResolvedUser {
-  const inside = openInside(tree);
-  try {
-    const read = (path: string): string => textInside(inside, path, MAX_ACCOUNTS_BYTES);
-    return resolveUser(user, read('/etc/passwd'), read('/etc/group'));
-  } finally {
-    inside.close();
-  }
 }
 
 function findCommand(tree: string, { process: command, mounts }: RuntimeSpec, architecture: string): void {
