@@ -46,9 +46,7 @@ async function attach(folder: string, container: Joining): Promise<Attached> {
   if (names === 'none') {
     rewrite(paths.hosts, hostsText([{ address: '127.0.0.1', names: namesOf(container, true) }]));
     rewrite(paths.resolv, '');
-    await configure(monitor.pid, []).catch((error: unknown) => {
-      throw networkError(error, 'none');
-    });
+    await configure(monitor.pid, []);
     return { attachments: [], notes: [] };
   }
   return withNetworks(folder, async () => {

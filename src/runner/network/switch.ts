@@ -3,7 +3,7 @@
 // exactly as long as one of them, however they end.
 import { closeSync, openSync } from 'node:fs';
 import { BRIDGE, switchRules } from './filter.ts';
-import { runTool, ToolError } from './ip-tools.ts';
+import { networkError, runTool, ToolError } from './ip-tools.ts';
 import { formatAddress, gatewayOf, macOf, portOf, type Subnet } from './subnet.ts';
 import type { Uplink } from './uplink.ts';
 
@@ -90,7 +90,10 @@ export function configure(
     ]),
     ...(way === undefined ? [] : [`route add default via ${formatAddress(way)}`]),
   ];
-  return runTool(['nsenter', '--target', `${pid}`, '--net', 'ip', '-batch', '-'], lines(commands));
+  const batch = ['nsenter', '--target', `${pid}`, '--net', 'ip', '-batch', '-'];
+  return runTool(batch, lines(commands)).catch((error: unknown) => {
+    throw networkError(error, 'of the container');
+  });
 }
 
 function laid({ pid, address, device }: Cable): string[] {
