@@ -142,17 +142,23 @@ export async function openHost(who: Who = 'root'): Promise<ContainerHost> {
     },
     traces: () => traces(store, network.pid ?? 0),
     async close() {
-      for (const { id } of await host.ps()) await host.run('rm', '-f', id);
-      const holder = join(store, 'ocitool/v1/holder.json');
-      // It may have ended by itself, and its pid may be another's.
-      if (existsSync(holder)) {
-        const known = JSON.parse(readFileSync(holder, 'utf8')) as ProcessIdentity;
-        if (isAlive(known)) process.kill(known.pid, 'SIGKILL');
+      try {
+        for (const { id } of await host.ps()) await host.run('rm', '-f', id);
+      } finally {
+        end();
       }
-      network.kill('SIGKILL');
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+  function end(): void {
+    const holder = join(store, 'ocitool/v1/holder.json');
+    // It may have ended by itself, and its pid may be another's.
+    if (existsSync(holder)) {
+      const known = JSON.parse(readFileSync(holder, 'utf8')) as ProcessIdentity;
+      if (isAlive(known)) process.kill(known.pid, 'SIGKILL');
+    }
+    network.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
   await addImage('busybox:1', {});
   if (who !== 'root') prefix.push(...userPrefix(folder, { subids: who === 'user' }));
   return host;
