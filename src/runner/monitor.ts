@@ -187,7 +187,8 @@ async function leave(job: MonitorJob, exit: ExitStatus, started?: string, error?
 }
 
 function tell(message: FromMonitor): void {
-  if (process.connected) process.send?.(message);
+  // The command may have died without our knowing yet; without a callback that would end this process.
+  if (process.connected) process.send?.(message, undefined, undefined, () => {});
 }
 
 function pathsOf({ store, id }: MonitorJob): ContainerPaths {
