@@ -9,10 +9,12 @@ export interface BoxName {
   reference: Reference | undefined;
 }
 
-/** What the place lists; nothing when it lists nothing. */
+/** What the place lists for itself; nothing when it lists nothing. */
 export async function boxNames(place: ImageSource & Partial<Listing>): Promise<BoxName[]> {
   const listed = (await place.list?.()) ?? [];
-  return listed.map(({ name, descriptor }) => ({ descriptor, reference: asReference(name) }));
+  return listed
+    .filter(({ subject }) => subject === undefined)
+    .map(({ name, descriptor }) => ({ descriptor, reference: asReference(name) }));
 }
 
 /** A bare `3.20` is a tag of who knows what, and no image called 3.20. */

@@ -32,9 +32,8 @@ export function readOciLayout(folder: Folder, close: () => Promise<void>): Archi
 
   /** An image that index.json names, or one inside: a platform of an index. */
   function byDigest(digest: Digest): Descriptor | undefined {
-    return (
-      images.find(({ descriptor }) => descriptor.digest === digest)?.descriptor ?? nested(folder, digest)
-    );
+    const listed = [...images.map(({ descriptor }) => descriptor), ...referring.map(({ entry }) => entry)];
+    return listed.find((descriptor) => descriptor.digest === digest) ?? nested(folder, digest);
   }
 
   return {
@@ -48,7 +47,10 @@ export function readOciLayout(folder: Folder, close: () => Promise<void>): Archi
       );
     },
     async list() {
-      return images.map(({ names: [name], descriptor }) => ({ name, descriptor }));
+      return [
+        ...images.map(({ names: [name], descriptor }) => ({ name, descriptor })),
+        ...referring.map(({ entry, subject }) => ({ name: undefined, descriptor: entry, subject })),
+      ];
     },
     async referrers(subject, { artifactType } = {}) {
       const found = referring.filter((one) => one.subject === subject).map(({ entry }) => entry);

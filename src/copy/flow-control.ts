@@ -36,6 +36,9 @@ const SETTLE_MS = 300;
 const MEASURE_MS = 300;
 const MEASURE_BYTES = 2_000_000;
 const MEASURE_MOST_MS = 3000;
+/** Not before as much came, or so long: what comes ahead of a gap is lost to a kill, and little is soon there anyway. */
+const FIRST_BYTES = 16_000_000;
+const FIRST_MS = 3000;
 /** A flow more is worth keeping when the sum grows by this, or by half of a flow's share where there are many. */
 const GAIN = 1.12;
 /** Measurements without a gain, after which a flow goes again: in one of them others may have been between two parts. */
@@ -63,6 +66,8 @@ interface Trial {
 export function createFlowControl({ most, enough }: FlowControlOptions): FlowControl {
   let flows = 0;
   let bytes = 0;
+  let total = 0;
+  let begun: number | undefined;
   let from = 0;
   /** New flows are filling their windows: what comes before `from` does not count. */
   let settling = false;
@@ -100,6 +105,10 @@ export function createFlowControl({ most, enough }: FlowControlOptions): FlowCon
     return rates.get(Math.max(...fewer)) ?? 0;
   }
 
+  function isEarly(now: number): boolean {
+    return total < FIRST_BYTES && now - (begun ?? now) < FIRST_MS;
+  }
+
   /** One measurement is complete. */
   function judge(now: number): Advice {
     rates.set(flows, rate);
@@ -116,7 +125,7 @@ export function createFlowControl({ most, enough }: FlowControlOptions): FlowCon
       useless = rate < withFewer() * OF_USE ? useless + 1 : 0;
       if (useless > 1) return drop(now);
     }
-    if (flows === 0 || flows >= most || rate >= enough || now < heldUntil) return 'keep';
+    if (flows === 0 || flows >= most || rate >= enough || now < heldUntil || isEarly(now)) return 'keep';
     trial = { state: 'asked', base: flows, more: step - 1, before: rate, misses: 0 };
     return 'add';
   }
@@ -133,8 +142,10 @@ export function createFlowControl({ most, enough }: FlowControlOptions): FlowCon
     },
     received(count) {
       bytes += count;
+      total += count;
     },
     running(count, now) {
+      begun ??= now;
       const grew = trial?.state === 'asked' && count === flows + 1;
       trial = grew && trial ? { ...trial, state: 'tried' } : undefined;
       flows = count;

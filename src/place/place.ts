@@ -118,6 +118,8 @@ export interface Listing {
 export interface NamedDescriptor {
   name: string | undefined;
   descriptor: Descriptor;
+  /** Of a document that is listed only because it refers to another one: that. */
+  subject?: Digest;
 }
 
 /** A place that can be asked what a name stands for more cheaply than by naming it again. */
