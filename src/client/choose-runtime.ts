@@ -22,7 +22,7 @@ import { containerPaths, type RuntimeChoice } from '../runner/container.ts';
 import { treePath } from '../runner/rootfs/trees.ts';
 import { generateSpec } from '../runner/spec/generate.ts';
 import { readHostFacts } from '../runner/spec/host-facts.ts';
-import type { RunRequest } from '../runner/spec/run-request.ts';
+import { plainRequest } from '../runner/spec/run-request.ts';
 import type { Client } from './client.ts';
 import { launch } from './launch.ts';
 
@@ -102,7 +102,7 @@ async function tryOut(client: Client, store: StorePaths, runtime: RuntimeChoice)
   const facts = readHostFacts();
   const cgroups = facts.rootless ? undefined : cgroupSupport();
   const cgroup = cgroups && { path: `/ocitool-${id}`, swap: cgroups.swap };
-  const request = trialRequest(program);
+  const request = plainRequest({ command: [program], remove: true, networks: ['none'] });
   try {
     for (const source of programFolders(treePath(store, tree))) {
       request.mounts.push({ kind: 'bind', source, target: source, readonly: true });
@@ -164,29 +164,6 @@ function programFolders(root: string): string[] {
     else if (stat !== undefined) folders.push(path);
   }
   return folders;
-}
-
-function trialRequest(program: string): RunRequest {
-  return {
-    command: [program],
-    env: [],
-    mounts: [],
-    readonly: false,
-    labels: {},
-    capAdd: [],
-    capDrop: [],
-    securityOpt: [],
-    ulimits: [],
-    init: false,
-    terminal: false,
-    interactive: false,
-    detach: false,
-    remove: true,
-    runtime: 'auto',
-    requireIsolation: false,
-    networks: ['none'],
-    publish: [],
-  };
 }
 
 /** The small init of `--init`. Throws UNSUPPORTED. */

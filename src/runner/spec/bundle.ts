@@ -3,7 +3,7 @@
 import type { ImageConfig } from '../../manifest/config.ts';
 import { generateSpec } from './generate.ts';
 import type { HostFacts } from './host-facts.ts';
-import type { RunRequest } from './run-request.ts';
+import { plainRequest } from './run-request.ts';
 import type { RuntimeSpec } from './runtime-spec.ts';
 import { hasSeccompFilter } from './seccomp.ts';
 import type { ResolvedUser } from './user.ts';
@@ -29,26 +29,10 @@ export function bundleSpec(
 ): RuntimeSpec {
   const { Volumes: _volumes, ...config } = image.config;
   const architecture = ARCHITECTURES[image.architecture] ?? image.architecture;
-  const request: RunRequest = {
+  const request = plainRequest({
     command: (config.Entrypoint ?? config.Cmd ?? []).length === 0 ? ['sh'] : [],
-    env: [],
-    mounts: [],
-    readonly: false,
-    labels: {},
-    capAdd: [],
-    capDrop: [],
     securityOpt: hasSeccompFilter(architecture) ? [] : ['seccomp=unconfined'],
-    ulimits: [],
-    init: false,
-    terminal: false,
-    interactive: false,
-    detach: false,
-    remove: false,
-    runtime: 'auto',
-    requireIsolation: false,
-    networks: [],
-    publish: [],
-  };
+  });
   const maps =
     single === undefined
       ? host.rootless && { uids: host.ids.uids, gids: host.ids.gids }

@@ -60,3 +60,28 @@ export interface PortRequest {
   containerPort: number;
   protocol: 'tcp' | 'udp';
 }
+
+/** What `run IMAGE` alone asks for, but for `changes`. */
+export function plainRequest(changes: Partial<RunRequest> = {}): RunRequest {
+  return {
+    command: [],
+    env: [],
+    mounts: [],
+    readonly: false,
+    labels: {},
+    capAdd: [],
+    capDrop: [],
+    securityOpt: [],
+    ulimits: [],
+    init: false,
+    terminal: false,
+    interactive: false,
+    detach: false,
+    remove: false,
+    runtime: 'auto',
+    requireIsolation: false,
+    networks: [],
+    publish: [],
+    ...changes,
+  };
+}

@@ -5,7 +5,7 @@ import { CAPABILITIES } from '../../../src/runner/spec/capabilities.ts';
 import type { GenerateInput } from '../../../src/runner/spec/generate.ts';
 import type { HostFacts } from '../../../src/runner/spec/host-facts.ts';
 import { ULIMITS } from '../../../src/runner/spec/limits.ts';
-import type { MountRequest, RunRequest } from '../../../src/runner/spec/run-request.ts';
+import { type MountRequest, plainRequest, type RunRequest } from '../../../src/runner/spec/run-request.ts';
 
 const WHOLE = [{ containerID: 0, hostID: 0, size: 0xffffffff }];
 
@@ -40,27 +40,7 @@ export const ONE_USER: HostFacts = {
 };
 
 export function requestOf(changes: Partial<RunRequest> = {}): RunRequest {
-  return {
-    command: ['true'],
-    env: [],
-    mounts: [],
-    readonly: false,
-    labels: {},
-    capAdd: [],
-    capDrop: [],
-    securityOpt: [],
-    ulimits: [],
-    init: false,
-    terminal: false,
-    interactive: false,
-    detach: false,
-    remove: false,
-    runtime: 'auto',
-    requireIsolation: false,
-    networks: [],
-    publish: [],
-    ...changes,
-  };
+  return plainRequest({ command: ['true'], ...changes });
 }
 
 export function inputOf(changes: Partial<GenerateInput> = {}): GenerateInput {
