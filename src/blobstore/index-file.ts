@@ -1,6 +1,7 @@
 // index.json: the names as every OCI tool reads them (image-spec image-layout.md), regenerated from the database.
-import { readFileSync, statSync } from 'node:fs';
-import { fileError, OciError, systemCode } from '../errors.ts';
+import { statSync } from 'node:fs';
+import { OciError } from '../errors.ts';
+import { textIfThere } from '../if-there.ts';
 import { isRecord, parseJson } from '../json.ts';
 import { CONTAINERD_NAME, REF_NAME, TWIN_OF } from '../manifest/annotations.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
@@ -45,13 +46,8 @@ export function indexText(entries: string): string {
 
 /** The entries of index.json, none when there is no file. Throws STORE_INVALID. */
 export function readIndexFile(path: string): IndexEntry[] {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw fileError(error, path);
-  }
+  const text = textIfThere(path);
+  if (text === undefined) return [];
   const index = parseJson(text);
   if (!isRecord(index) || !Array.isArray(index.manifests)) {
     throw new OciError('STORE_INVALID', `${path}: not an image index`, {

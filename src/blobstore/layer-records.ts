@@ -1,6 +1,6 @@
 // What reading a layer once told about it, kept so that `layers` can show it without reading the layer again.
-import { readFileSync } from 'node:fs';
-import { fileError, systemCode } from '../errors.ts';
+import { fileError } from '../errors.ts';
+import { textIfThere } from '../if-there.ts';
 import { isRecord, parseJson } from '../json.ts';
 import { type Digest, isDigest } from '../reference/digest.ts';
 import { layerRecordPath, type StorePaths } from './paths.ts';
@@ -22,14 +22,8 @@ export interface LayerRecord {
 /** The record of this layer; undefined when there is none or it is damaged: reading the layer makes a new one. */
 export function readLayerRecord(paths: StorePaths, digest: Digest): LayerRecord | undefined {
   const path = layerRecordPath(paths, digest);
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw fileError(error, path);
-  }
-  return asLayerRecord(parseJson(text), digest);
+  const text = textIfThere(path);
+  return text === undefined ? undefined : asLayerRecord(parseJson(text), digest);
 }
 
 export function writeLayerRecord(paths: StorePaths, record: LayerRecord): void {

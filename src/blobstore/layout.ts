@@ -1,6 +1,7 @@
 // What makes a directory a store: recognised when opened, made at the first write, never mixed with a newer version.
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { fileError, OciError, systemCode } from '../errors.ts';
+import { mkdirSync } from 'node:fs';
+import { fileError, OciError } from '../errors.ts';
+import { namesIfThere, textIfThere } from '../if-there.ts';
 import { STORE_VERSION, type StorePaths } from './paths.ts';
 import { replaceFile } from './write-file.ts';
 
@@ -11,9 +12,9 @@ const LAYOUT = '{"imageLayoutVersion":"1.0.0"}';
  * Throws STORE_VERSION for a store that a newer ocitool wrote, STORE_INVALID for a directory of something else.
  */
 export function inspectLayout(paths: StorePaths): boolean {
-  const layout = readOrUndefined(paths.layoutFile);
+  const layout = textIfThere(paths.layoutFile);
   if (layout === undefined) {
-    if (listOrEmpty(paths.root).every(isStarted)) return false;
+    if (namesIfThere(paths.root).every(isStarted)) return false;
     throw new OciError('STORE_INVALID', `${paths.root}: not a store and not empty`, {
       hint: 'choose another directory with --store or $OCITOOL_STORE',
     });
@@ -24,7 +25,7 @@ export function inspectLayout(paths: StorePaths): boolean {
       hint: version === undefined ? `it should hold ${LAYOUT}` : `it says version ${version.slice(0, 40)}`,
     });
   }
-  for (const name of listOrEmpty(paths.versions)) {
+  for (const name of namesIfThere(paths.versions)) {
     const found = Number(/^v(\d+)$/.exec(name)?.[1] ?? 0);
     if (found > STORE_VERSION) {
       throw new OciError(
@@ -67,22 +68,4 @@ function layoutVersion(text: string): string | undefined {
     // Not JSON: not a layout.
   }
   return undefined;
-}
-
-function readOrUndefined(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw fileError(error, path);
-  }
-}
-
-function listOrEmpty(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw fileError(error, path);
-  }
 }

@@ -8,9 +8,9 @@ import type { WindowSize } from '../runner/monitor-messages.ts';
 import { readBinaryFormats } from '../runner/spec/binfmt.ts';
 import { checkCommand } from '../runner/spec/command.ts';
 import { type HostFacts, readHostFacts } from '../runner/spec/host-facts.ts';
-import { type Inside, openInside, textInside } from '../runner/spec/inside.ts';
+import { type Inside, openInside } from '../runner/spec/inside.ts';
 import type { Process, RuntimeSpec } from '../runner/spec/runtime-spec.ts';
-import { MAX_ACCOUNTS_BYTES, resolveUser } from '../runner/spec/user.ts';
+import { userOf } from '../runner/spec/user-inside.ts';
 import { relayTerminal } from '../runner/terminal.ts';
 import type { Client } from './client.ts';
 import { pathsOf, runningProcess } from './containers.ts';
@@ -87,8 +87,7 @@ export async function exec(
 
 function processFor(first: Process, options: ExecOptions, inside: Inside, { ids }: HostFacts): Process {
   const { command, env, terminal, user, workdir } = options;
-  const read = (path: string): string => textInside(inside, path, MAX_ACCOUNTS_BYTES);
-  const found = user === undefined ? undefined : resolveUser(user, read('/etc/passwd'), read('/etc/group'));
+  const found = user === undefined ? undefined : userOf(inside, user);
   const variables = new Map(first.env.map((entry) => [entry.slice(0, entry.indexOf('=')), entry]));
   if (terminal && !variables.has('TERM')) variables.set('TERM', 'TERM=xterm');
   if (found !== undefined) variables.set('HOME', `HOME=${found.home}`);

@@ -1,12 +1,13 @@
 // The folder of containers: making one under a free name, finding it again, removing it. One lock guards names, and
 // that no tree of files goes while a container is made on it.
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { names as namesIn } from '../blobstore/blob-files.ts';
 import { acquireLock, type BlobLock } from '../blobstore/lock.ts';
 import type { StorePaths } from '../blobstore/paths.ts';
 import { replaceFile } from '../blobstore/write-file.ts';
 import { fileError, OciError, systemCode } from '../errors.ts';
+import { namesIfThere } from '../if-there.ts';
 import {
   type ContainerPaths,
   type ContainerRecord,
@@ -169,12 +170,7 @@ function idOfName(store: StorePaths, name: string): string | undefined {
 
 function idsBeginning(store: StorePaths, start: string): string[] {
   if (!/^[a-f0-9]+$/.test(start)) return [];
-  try {
-    return readdirSync(store.containers).filter((id) => ID.test(id) && id.startsWith(start));
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw fileError(error, store.containers);
-  }
+  return namesIfThere(store.containers).filter((id) => ID.test(id) && id.startsWith(start));
 }
 
 function readJson<T>(path: string): T | undefined {

@@ -1,31 +1,19 @@
 // containerd's hosts.toml and the certificate folders of docker and podman: what is found, in which order, and what is
 // said of a file that is wrong.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
 import { parseRepository } from '../../src/reference/reference.ts';
 import { hostsFolders } from '../../src/registry/hosts-toml.ts';
 import { createRoutes, type Route } from '../../src/registry/route.ts';
+import { settingsFolder } from '../support/settings-folder.ts';
 
 const PEM = '-----BEGIN CERTIFICATE-----\nnothing\n-----END CERTIFICATE-----\n';
-let home: string;
-
-beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'hosts-toml-'));
-});
-afterEach(() => rmSync(home, { recursive: true, force: true }));
-
-function write(name: string, text: string): string {
-  const path = join(home, name);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
-  return path;
-}
+const home = settingsFolder();
+const { write } = home;
 
 async function route(name: string, access: 'pull' | 'push' = 'pull', conf = ''): Promise<Route> {
   const file = write('registries.conf', conf);
-  return await createRoutes({ file, hostsFolders: [home] }).to(parseRepository(name), access);
+  return await createRoutes({ file, hostsFolders: [home.path] }).to(parseRepository(name), access);
 }
 
 it('nothing configured: the registry itself', async () => {
@@ -35,10 +23,10 @@ it('nothing configured: the registry itself', async () => {
 it("folders are looked for in the usual places, the user's first", () => {
   write('.config/docker/certs.d/x/ca.crt', PEM);
   write('.config/containerd/certs.d/x/hosts.toml', '');
-  const [first, second] = hostsFolders({ HOME: home });
+  const [first, second] = hostsFolders({ HOME: home.path });
   expect([first, second]).toEqual([
-    join(home, '.config/containerd/certs.d'),
-    join(home, '.config/docker/certs.d'),
+    join(home.path, '.config/containerd/certs.d'),
+    join(home.path, '.config/docker/certs.d'),
   ]);
 });
 
@@ -112,7 +100,7 @@ describe('hosts', () => {
        [header]
          x-own = "1"
        [host."https://m.example"]
-         ca = ["../certs/ca.pem", "${join(home, 'certs/ca.pem')}"]
+         ca = ["../certs/ca.pem", "${join(home.path, 'certs/ca.pem')}"]
          client = [["../certs/ca.pem", "../certs/client.pem"]]
        [host."https://m.example".header]
          X-Custom = ["one", "two"]
@@ -188,7 +176,7 @@ describe('errors name the file, the line and what was expected', () => {
       code: 'SETTINGS_INVALID',
       // A password in an address is nobody's to see.
       message: expect.stringContaining(
-        `${join(home, 'a.example/hosts.toml')}${expected.replace('u:p@', '***@')}`,
+        `${join(home.path, 'a.example/hosts.toml')}${expected.replace('u:p@', '***@')}`,
       ),
     });
   });

@@ -1,26 +1,14 @@
 // containers' registries.conf: which files count, what a table means, and what is said of one that is wrong.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
 import { formatRepository, parseRepository } from '../../src/reference/reference.ts';
 import { expandAlias, readRegistriesConf, registriesTexts } from '../../src/registry/registries-conf.ts';
 import { findEntry, relocate } from '../../src/registry/registries-conf-entry.ts';
 import { createRoutes, type Route } from '../../src/registry/route.ts';
+import { settingsFolder } from '../support/settings-folder.ts';
 
-let home: string;
-
-beforeEach(() => {
-  home = mkdtempSync(join(tmpdir(), 'registries-conf-'));
-});
-afterEach(() => rmSync(home, { recursive: true, force: true }));
-
-function write(name: string, text: string): string {
-  const path = join(home, name);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
-  return path;
-}
+const home = settingsFolder();
+const { write } = home;
 
 const conf = (text: string): string => write('registries.conf', text);
 
@@ -35,8 +23,8 @@ describe('which files count', () => {
   it('nothing configured: nothing read', () => {
     expect(
       registriesTexts(undefined, {
-        HOME: join(home, 'nobody'),
-        CONTAINERS_REGISTRIES_CONF: join(home, 'none'),
+        HOME: join(home.path, 'nobody'),
+        CONTAINERS_REGISTRIES_CONF: join(home.path, 'none'),
       }),
     ).toEqual([]);
   });
@@ -44,7 +32,7 @@ describe('which files count', () => {
   it('$CONTAINERS_REGISTRIES_CONF alone, when it is set', () => {
     const path = write('mine.conf', 'a = 1');
     write('.config/containers/registries.conf', 'b = 1');
-    const texts = registriesTexts(undefined, { HOME: home, CONTAINERS_REGISTRIES_CONF: path });
+    const texts = registriesTexts(undefined, { HOME: home.path, CONTAINERS_REGISTRIES_CONF: path });
     expect(texts).toEqual([{ path, text: 'a = 1' }]);
   });
 
@@ -54,7 +42,7 @@ describe('which files count', () => {
     const first = write('.config/containers/registries.conf.d/10.conf', 'b = 1');
     write('.config/containers/registries.conf.d/30.conf.bak', 'd = 1');
     write('.config/containers/registries.conf.d/40.conf', '# nothing but a remark\n');
-    const texts = registriesTexts(undefined, { HOME: home });
+    const texts = registriesTexts(undefined, { HOME: home.path });
     expect(texts.map(({ path }) => path)).toEqual([main, first, second]);
   });
 
@@ -173,7 +161,7 @@ describe('blocked', () => {
     await expect(route(text, 'evil.example/team/app', access)).rejects.toMatchObject({
       code: 'DENIED',
       message: 'evil.example/team/app: blocked by the configuration of this machine',
-      hint: expect.stringContaining(`${join(home, 'registries.conf')}:2 blocks evil.example/team`),
+      hint: expect.stringContaining(`${join(home.path, 'registries.conf')}:2 blocks evil.example/team`),
     });
   });
 
@@ -229,7 +217,7 @@ describe('errors name the file, the line and what was expected', () => {
   ])('%j', async (text, expected) => {
     await expect(route(text, 'alpine')).rejects.toMatchObject({
       code: 'SETTINGS_INVALID',
-      message: expect.stringContaining(join(home, 'registries.conf') + expected),
+      message: expect.stringContaining(join(home.path, 'registries.conf') + expected),
     });
   });
 });

@@ -1,9 +1,10 @@
 // What a network is, on disk: `networks/<name>.json` in the store's private folder, written under one lock for all.
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { acquireLock } from '../../blobstore/lock.ts';
 import { replaceFile } from '../../blobstore/write-file.ts';
-import { fileError, OciError, systemCode } from '../../errors.ts';
+import { fileError, OciError } from '../../errors.ts';
+import { namesIfThere, textIfThere } from '../../if-there.ts';
 import { isRecord } from '../../json.ts';
 import type { ProcessIdentity } from '../container.ts';
 import { parseSubnet, type Subnet } from './subnet.ts';
@@ -70,14 +71,7 @@ export async function withNetworks<T>(folder: string, action: () => Promise<T>):
 
 /** All networks by name, in order. Throws STORE_INVALID. */
 export function readNetworks(folder: string): Network[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw fileError(error, folder);
-  }
-  return names
+  return namesIfThere(folder)
     .filter((file) => file.endsWith('.json'))
     .sort()
     .flatMap((file) => readNetwork(folder, file.slice(0, -'.json'.length)) ?? []);
@@ -86,13 +80,8 @@ export function readNetworks(folder: string): Network[] {
 /** Undefined when there is none of that name. Throws STORE_INVALID. */
 export function readNetwork(folder: string, name: string): Network | undefined {
   const path = networkPath(folder, name);
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw fileError(error, path);
-  }
+  const text = textIfThere(path);
+  if (text === undefined) return undefined;
   const network = asNetwork(text);
   if (network?.name === name) return network;
   throw new OciError('STORE_INVALID', `${path}: not a network`, { hint: 'remove the file' });

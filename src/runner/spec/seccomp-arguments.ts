@@ -50,43 +50,26 @@ function stepsOf({ index, op, value, valueTwo = 0 }: Test): Step[] {
     yes,
     no,
   });
+  const ordered = (lowTest: typeof isAbove, above: Goal, below: Goal): Step[] => [
+    loadHigh,
+    isAbove(high, above, 'on'),
+    is(high, 'on', below),
+    loadLow,
+    lowTest(low, above, below),
+  ];
   switch (op) {
     case 'SCMP_CMP_EQ':
       return [loadHigh, is(high, 'on', 'fail'), loadLow, is(low, 'next', 'fail')];
     case 'SCMP_CMP_NE':
       return [loadHigh, is(high, 'on', 'next'), loadLow, is(low, 'fail', 'next')];
     case 'SCMP_CMP_GT':
-      return [
-        loadHigh,
-        isAbove(high, 'next', 'on'),
-        is(high, 'on', 'fail'),
-        loadLow,
-        isAbove(low, 'next', 'fail'),
-      ];
+      return ordered(isAbove, 'next', 'fail');
     case 'SCMP_CMP_GE':
-      return [
-        loadHigh,
-        isAbove(high, 'next', 'on'),
-        is(high, 'on', 'fail'),
-        loadLow,
-        isAtLeast(low, 'next', 'fail'),
-      ];
+      return ordered(isAtLeast, 'next', 'fail');
     case 'SCMP_CMP_LT':
-      return [
-        loadHigh,
-        isAbove(high, 'fail', 'on'),
-        is(high, 'on', 'next'),
-        loadLow,
-        isAtLeast(low, 'fail', 'next'),
-      ];
+      return ordered(isAtLeast, 'fail', 'next');
     case 'SCMP_CMP_LE':
-      return [
-        loadHigh,
-        isAbove(high, 'fail', 'on'),
-        is(high, 'on', 'next'),
-        loadLow,
-        isAbove(low, 'fail', 'next'),
-      ];
+      return ordered(isAbove, 'fail', 'next');
     case 'SCMP_CMP_MASKED_EQ': {
       const [wantedLow, wantedHigh] = halves(valueTwo);
       return [
