@@ -14,6 +14,7 @@ import type {
 } from '../place/place.ts';
 import type { LongOptions } from '../place/progress.ts';
 import { readRange } from '../place/read-range.ts';
+import { wrapIngest } from '../place/wrap-ingest.ts';
 import type { Digest } from '../reference/digest.ts';
 import {
   familiarReference,
@@ -88,26 +89,16 @@ export async function openStore(dir: string, options: OpenStoreOptions = {}): Pr
 
   /** The ingest, telling the keeper. */
   function watched(ingest: Ingest, { digest }: Descriptor): Ingest {
-    const { ahead, join } = ingest;
-    return {
-      file: ingest.file,
-      get offset() {
-        return ingest.offset;
-      },
+    return wrapIngest(ingest, {
       write(chunk) {
         keeper.beat();
         return ingest.write(chunk);
       },
-      ...(ahead && { ahead }),
-      ...(join && { join }),
       async commit() {
         await ingest.commit();
         keeper.written(digest);
       },
-      suspend: () => ingest.suspend(),
-      restart: () => ingest.restart(),
-      abort: () => ingest.abort(),
-    };
+    });
   }
 
   /** Before every write: a newer ocitool may have taken the store over since it was opened. */

@@ -5,6 +5,7 @@ import { fileError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { type Arrival, type ArrivingFile, DROPPED } from '../place/arrival.ts';
 import type { BlobLocation, ImageTarget, Ingest, LocalBlobs } from '../place/place.ts';
+import { wrapIngest } from '../place/wrap-ingest.ts';
 import type { Digest } from '../reference/digest.ts';
 
 /** Blobs watched on their way into a target. Close it when nobody reads them any more. */
@@ -118,7 +119,7 @@ function announce(
   blob: Watched,
   locate: () => Promise<BlobLocation>,
 ): Ingest {
-  const { file, ahead, join } = inner;
+  const { file, join } = inner;
   let held = inner.offset;
   const begin = (): void => {
     if (file !== undefined) blob.begin(file, descriptor.size, held);
@@ -128,12 +129,7 @@ function announce(
   } catch (error) {
     throw fileError(error, file ?? descriptor.digest);
   }
-  return {
-    file,
-    takesAtOnce: inner.takesAtOnce,
-    get offset() {
-      return inner.offset;
-    },
+  return wrapIngest(inner, {
     write(chunk) {
       const pending = inner.write(chunk);
       held += chunk.length;
@@ -141,7 +137,6 @@ function announce(
       else return pending.then(() => blob.advance(held));
     },
     // Readers hear of bytes without a gap only.
-    ...(ahead && { ahead }),
     ...(join && {
       join(position: number) {
         join(position);
@@ -172,5 +167,5 @@ function announce(
       blob.drop();
       await inner.abort();
     },
-  };
+  });
 }
