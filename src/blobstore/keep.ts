@@ -74,7 +74,11 @@ export function createKeeper(paths: StorePaths): Keeper {
       });
       for (const descriptor of image) {
         const young = performance.now() - (counted.get(descriptor.digest) ?? NEVER) < BEAT;
-        if (young ? !hasBlob(paths, descriptor) : !(await keep(descriptor))) throw removed(descriptor, root);
+        // Even what is young: the transaction may have to be waited for, and a grace period be short.
+        const kept = young
+          ? hasBlob(paths, descriptor) && makeYoung(paths, descriptor.digest)
+          : await keep(descriptor);
+        if (!kept) throw removed(descriptor, root);
       }
       return () => {
         for (const descriptor of image) {
