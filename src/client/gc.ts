@@ -11,7 +11,7 @@ import type { Client } from './client.ts';
 
 /** Options of `gc`. */
 export interface GcOptions extends Omit<SweepOptions, 'keepName' | 'signal'> {
-  /** Names that `olderThan` spares, in full or as they are usually written: `ghcr.io/me/**`, `alpine:3.*`. */
+  /** Names that `olderThan` spares, in full, as they are usually written, or by an alias: `ghcr.io/me/**`, `alpine:3.*`. */
   keep?: readonly string[] | undefined;
 }
 
@@ -26,6 +26,7 @@ export async function gc(client: Client, options: GcOptions = {}): Promise<Swept
       hint: 'without --older-than no name is removed',
     });
   }
+  const patterns = [...keep, ...(await Promise.all(keep.map((pattern) => client.expand(pattern))))];
   const store = await client.store();
   const paths = storePaths(store.dir);
   if (rest.dryRun !== true && existsSync(paths.containers)) {
@@ -39,7 +40,7 @@ export async function gc(client: Client, options: GcOptions = {}): Promise<Swept
   return store.gc({
     ...rest,
     signal: client.signal,
-    keepName: (name) => spellings(name).some((one) => keep.some((pattern) => matchesGlob(one, pattern))),
+    keepName: (name) => spellings(name).some((one) => patterns.some((pattern) => matchesGlob(one, pattern))),
   });
 }
 

@@ -6,8 +6,9 @@ import { openArchive, openOciLayout } from '../archive/open.ts';
 import { createCopier } from '../copy/copier.ts';
 import { OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import { parseReference, type Reference } from '../reference/reference.ts';
+import type { Reference } from '../reference/reference.ts';
 import type { Client } from './client.ts';
+import { parseName } from './image-argument.ts';
 import { withStoreReferrers } from './layout-referrers.ts';
 import { type CopiedImage, nameText, type PlatformOptions, selectionOf, withReferrers } from './transfer.ts';
 
@@ -29,7 +30,7 @@ export async function load(
   name?: string,
   options: LoadOptions = {},
 ): Promise<CopiedImage[]> {
-  const as = name === undefined ? undefined : parseReference(name);
+  const as = name === undefined ? undefined : await parseName(client, name);
   const { box, selector } = await openBox(client, archive);
   try {
     const selection = { ...(await selectionOf(client, options)), index: 'kept' } as const;

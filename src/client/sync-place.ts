@@ -8,6 +8,7 @@ import type { ImageSource, ImageTarget, Listing } from '../place/place.ts';
 import { isTag } from '../reference/grammar.ts';
 import { parseReference, type Reference, type Repository, withTag } from '../reference/reference.ts';
 import type { Client } from './client.ts';
+import { parseName as parseImageName } from './image-argument.ts';
 import { withStoreReferrers } from './layout-referrers.ts';
 
 /** An end as the file writes it. */
@@ -57,6 +58,13 @@ function parseName(text: string): { repository: Repository; tag: string | undefi
     repository: { registry, repository },
     tag: tag !== undefined && text.endsWith(`:${tag}`) ? tag : undefined,
   };
+}
+
+/** The place with an alias of this machine put in for a short name. Throws SETTINGS_INVALID. */
+export async function expandPlace(client: Client, place: SyncPlace): Promise<SyncPlace> {
+  if (place.kind === 'oci' || place.repository === undefined) return place;
+  const { registry, repository } = await parseImageName(client, place.text.replace(/^store:/, ''));
+  return { ...place, repository: { registry, repository } };
 }
 
 /** Opens the source. Throws PATH_NOT_FOUND, ARCHIVE_INVALID. */

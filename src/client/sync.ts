@@ -11,7 +11,7 @@ import type { Digest } from '../reference/digest.ts';
 import { familiarReference, type Reference, withTag } from '../reference/reference.ts';
 import type { Client } from './client.ts';
 import type { SyncEntry } from './sync-file.ts';
-import { openSyncSource, openSyncTarget, type SyncPlace } from './sync-place.ts';
+import { expandPlace, openSyncSource, openSyncTarget, type SyncPlace } from './sync-place.ts';
 import { selectionOf, withReferrers } from './transfer.ts';
 
 /** Tags of one entry at once. */
@@ -60,7 +60,9 @@ export async function sync(
   for (const entry of entries) {
     throwIfAborted(client.signal);
     try {
-      results.push(...(await syncEntry(client, entry, options)));
+      const source = await expandPlace(client, entry.source);
+      const target = await expandPlace(client, entry.target);
+      results.push(...(await syncEntry(client, { ...entry, source, target }, options)));
     } catch (error) {
       if (isOciError(error, 'ABORTED')) throw error;
       const { source, target } = entry;
