@@ -1,4 +1,4 @@
-// Pushing to the store: uploads in all their forms, what is refused, who refers to whom, deletion, and other tools.
+// Pushing to the store: uploads in all their forms, what is refused, who refers to whom, deletion, and skopeo.
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
@@ -14,7 +14,6 @@ import { parseReference } from '../../src/reference/reference.ts';
 import { readHtpasswd } from '../../src/serve/htpasswd.ts';
 import { type StoreServer, serveStore } from '../../src/serve/serve.ts';
 import { createAuthority } from '../support/certificates.ts';
-import { goTool } from '../support/go-tools.ts';
 import { addBlob, addImage, type MemoryPlace, memoryPlace } from '../support/image-builder.ts';
 import { hasTools, skopeo, tool } from '../support/tools.ts';
 
@@ -317,34 +316,3 @@ it('is pushed to and pulled from by skopeo', async ({ skip }) => {
     code: 'IMAGE_NOT_FOUND',
   });
 });
-
-it.for(['crane', 'oras'] as const)(
-  'is pushed to and pulled from by %s',
-  { timeout: 300_000 },
-  async (name, { skip }) => {
-    const program = await goTool(name);
-    if (program === undefined) return skip();
-    const address = new URL(server.url).host;
-    const place = memoryPlace();
-    const image = addImage(place);
-    await pushImage(`${name}/first`, place, image, '1');
-    if (name === 'crane') {
-      await tool(program, 'copy', '--insecure', `${address}/crane/first:1`, `${address}/crane/second:1`);
-      expect((await tool(program, 'digest', '--insecure', `${address}/crane/second:1`)).trim()).toBe(
-        image.digest,
-      );
-      await tool(program, 'delete', '--insecure', `${address}/crane/second@${image.digest}`);
-      await expect(tool(program, 'digest', '--insecure', `${address}/crane/second:1`)).rejects.toThrow(
-        /404|unknown/i,
-      );
-    } else {
-      const file = join(dir, 'sbom.txt');
-      writeFileSync(file, 'sbom');
-      const attach = ['attach', '--plain-http', '--disable-path-validation', '--artifact-type', 'text/sbom'];
-      await tool(program, ...attach, `${address}/oras/first:1`, `${file}:text/plain`);
-      expect(await tool(program, 'discover', '--plain-http', `${address}/oras/first:1`)).toContain(
-        'text/sbom',
-      );
-    }
-  },
-);

@@ -21,6 +21,11 @@ const TOOLS = {
     main: 'github.com/google/go-containerregistry/cmd/crane',
   },
   oras: { module: 'oras.land/oras', version: 'v1.3.6', main: 'oras.land/oras/cmd/oras' },
+  regctl: {
+    module: 'github.com/regclient/regclient',
+    version: 'v0.11.7',
+    main: 'github.com/regclient/regclient/cmd/regctl',
+  },
 } as const;
 
 /** The program's path; undefined, with one printed line, where it cannot be built. */
