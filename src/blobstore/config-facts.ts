@@ -16,7 +16,12 @@ export interface ConfigFacts {
 export function readConfigFacts(paths: StorePaths, config: Descriptor): ConfigFacts | undefined {
   if (!isImageConfigType(config.mediaType) || config.size > MANIFEST_LIMIT) return undefined;
   const text = readBlobText(paths, config.digest);
-  const json = text === undefined ? undefined : parseJson(text);
+  return text === undefined ? undefined : configFacts(text);
+}
+
+/** What the text of a config says; undefined when it is no JSON object. */
+export function configFacts(text: string): ConfigFacts | undefined {
+  const json = parseJson(text);
   if (!isRecord(json)) return undefined;
   const { created, os, architecture, variant } = json;
   const platform: Platform | undefined =

@@ -4,6 +4,7 @@ import { OciError } from '../errors.ts';
 import type { Digest } from '../reference/digest.ts';
 import { formatReference, type Reference } from '../reference/reference.ts';
 import type { Client } from './client.ts';
+import { warnIfForeign } from './foreign-image.ts';
 import { parseName } from './image-argument.ts';
 import { withReferrers } from './transfer.ts';
 
@@ -50,7 +51,9 @@ export async function pull(
     const copied = await copier.copy(source, reference, { platform, allPlatforms });
     const request = { source, root: copied.root, target, copied, name: reference, as: reference };
     const all = options.referrers ? await withReferrers(request, { signal, onProgress }) : copied;
-    return { name: formatReference(reference), reference, ...all };
+    const pulled = { name: formatReference(reference), reference, ...all };
+    if (allPlatforms !== true) await warnIfForeign(client, target, pulled);
+    return pulled;
   });
   const settled = await Promise.allSettled(jobs);
   const failed = settled.find((job) => job.status === 'rejected');
