@@ -1,8 +1,9 @@
 // Builds dist: the typed library with tsc, and the command line as one bundle with esbuild, which starts far faster.
 import { execFileSync } from 'node:child_process';
-import { globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { globSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BuildOptions, build } from 'esbuild';
+import { lazyBuiltins, lazyOclif, packagesElsewhere, partsOfPackages } from './lean-packages.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -15,29 +16,14 @@ execFileSync(
   },
 );
 
-/** `network create` is commands/network/create. */
+/** By oclif's id: `network create` is network:create, in commands/network/create.ts. */
 const commands = globSync('src/commands/**/*.ts', { cwd: root })
   .sort()
-  .map((file) => ({ id: file.slice('src/commands/'.length, -'.ts'.length), file }));
-
-/** Only what is used of undici: its front door loads fetch, caches and mocks too, which cost every transfer 80 ms of CPU. */
-const partsOfUndici: Plugin = {
-  name: 'parts of undici',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^undici$/ }, () => ({ path: 'undici', namespace: 'parts' }));
-    onLoad({ filter: /.*/, namespace: 'parts' }, () => ({
-      resolveDir: root,
-      contents: `
-        export { default as Agent } from 'undici/lib/dispatcher/agent.js';
-        export { default as EnvHttpProxyAgent } from 'undici/lib/dispatcher/env-http-proxy-agent.js';
-        export { default as buildConnector } from 'undici/lib/core/connect.js';`,
-    }));
-  },
-};
+  .map((file) => ({ id: file.slice('src/commands/'.length, -'.ts'.length).replaceAll('/', ':'), file }));
 
 const common = {
   absWorkingDir: root,
-  plugins: [partsOfUndici],
+  plugins: [partsOfPackages, lazyOclif],
   outdir: 'dist/bundle',
   bundle: true,
   // Names are not kept: a call for each function and class takes 20 ms of a command's start.
@@ -58,8 +44,10 @@ const commonJs = {
 } satisfies BuildOptions;
 
 // The command line, in which a module is set up when it is first imported.
+const elsewhere = packagesElsewhere(['undici']);
 await build({
   ...commonJs,
+  plugins: [elsewhere.plugin, lazyBuiltins, ...common.plugins],
   stdin: {
     resolveDir: root,
     sourcefile: 'command-line.ts',
@@ -67,11 +55,14 @@ await build({
     contents: `
       export { main } from './src/cli/main.ts';
       export const commands = {
-        ${commands.map(({ id, file }) => `'${id}': () => import('./${file}'),`).join('\n')}
+        ${commands.map(({ id, file }) => `get '${id}'() { return require('./${file}').default; },`).join('\n')}
       };`,
   },
   entryNames: 'main',
 });
+for (const [name, contents] of Object.entries(elsewhere.contents())) {
+  await build({ ...commonJs, stdin: { resolveDir: root, contents }, entryNames: name });
+}
 // A container waits for each of these to load.
 await build({
   ...commonJs,
@@ -90,19 +81,6 @@ await build({
     'hash-worker': 'src/blobstore/hash-worker.ts',
   },
 });
-// oclif finds commands by their files. Not imported, which would read all of the bundle for its names.
-for (const { id } of commands) {
-  const file = join(root, 'dist/bundle/commands', `${id}.js`);
-  mkdirSync(dirname(file), { recursive: true });
-  const bundle = `${'../'.repeat(id.split('/').length)}main.cjs`;
-  const lines = [
-    "import { createRequire } from 'node:module';",
-    `const { commands } = createRequire(import.meta.url)('${bundle}');`,
-    `export default (await commands['${id}']()).default;`,
-  ];
-  writeFileSync(file, `${lines.join('\n')}\n`);
-}
-
 execFileSync(process.execPath, [join(root, 'node_modules/oclif/bin/run.js'), 'manifest'], {
   cwd: root,
   stdio: ['ignore', 'ignore', 'inherit'],

@@ -59,7 +59,7 @@ export async function prepareGround(layout: string): Promise<Ground> {
       layout,
       layers: layersOf(layout),
       layerBytes: manifestOf(layout).layers.reduce((sum, layer) => sum + layer.size, 0),
-      ocitool: quote(join(root, 'bin/ocitool.js')),
+      ocitool: quote(join(root, 'bin/ocitool.cjs')),
       skopeo,
       floor: existsSync(floor) ? quote(floor) : skipped('the floor', 'floor.c is not compiled'),
       push,

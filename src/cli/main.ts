@@ -1,5 +1,5 @@
 // The command line's entry once the runtime is known to fit: oclif finds the command, our code reports what fails.
-import { run } from '@oclif/core';
+import { type Interfaces, run } from '@oclif/core';
 import { reportFailure } from './failure-output.ts';
 
 /** Runs `argv` (without node and script); `root` holds package.json. Sets `process.exitCode`. */
@@ -7,11 +7,22 @@ export async function main(argv: string[], root: string): Promise<void> {
   // oclif asks for the user's shell, and fails for an id that has no name, as in many a container.
   process.env.SHELL ??= '/bin/sh';
   try {
-    await run(withHelp(argv), root);
+    await run(withHelp(argv), { root, ...(process.env.DEBUG === undefined && { logger: silent }) });
   } catch (error) {
     reportFailure(error, argv);
   }
 }
+
+/** oclif's own would load a package, and is heard with DEBUG only. */
+const silent: Interfaces.Logger = {
+  namespace: 'oclif',
+  child: () => silent,
+  debug() {},
+  error() {},
+  info() {},
+  trace() {},
+  warn() {},
+};
 
 /** `help pull` is `pull --help`. */
 function withHelp([first, ...rest]: string[]): string[] {

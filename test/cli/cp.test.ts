@@ -65,7 +65,7 @@ test.skipIf(!isRoot || !hasTools('setpriv'))(
     execFileSync('cp', ['-r', join(dir, 'store'), store]);
     execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, home, store]);
     chmodSync(dir, 0o755);
-    const bin = join(import.meta.dirname, '../../bin/ocitool.js');
+    const bin = join(import.meta.dirname, '../../bin/ocitool.cjs');
     const asUser = ['--reuid', NOBODY, '--regid', NOBODY, '--clear-groups', process.execPath, bin, 'cp'];
     const copy = (path: string) =>
       spawnSync('setpriv', [...asUser, `example.com/app:1:${path}`, home], {

@@ -236,7 +236,7 @@ describe('failures', () => {
 
 test('a reader that leaves early is no failure', async () => {
   const { spawnSync } = await import('node:child_process');
-  const bin = join(import.meta.dirname, '../../bin/ocitool.js');
+  const bin = join(import.meta.dirname, '../../bin/ocitool.cjs');
   const { stdout, stderr } = spawnSync(
     'bash',
     [

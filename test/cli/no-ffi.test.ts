@@ -34,7 +34,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 function unpack(into: string, path = process.env.PATH ?? ''): string {
-  const bin = join(import.meta.dirname, '../../bin/ocitool.js');
+  const bin = join(import.meta.dirname, '../../bin/ocitool.cjs');
   const args = ['--no-experimental-ffi', bin, 'unpack', 'example.com/app:1', join(dir, into)];
   const env = { PATH: path, HOME: dir, OCITOOL_STORE: join(dir, 'store') };
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env });

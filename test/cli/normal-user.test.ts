@@ -37,7 +37,7 @@ test.skipIf(!isRoot || !hasTools('setpriv'))('devices and owners are counted, fi
     writeFileSync(join(dir, 'config'), '');
     for (const path of [dir, join(dir, 'out')]) chmodSync(path, 0o777);
 
-    const bin = join(import.meta.dirname, '../../bin/ocitool.js');
+    const bin = join(import.meta.dirname, '../../bin/ocitool.cjs');
     const { status, stdout, stderr } = spawnSync(
       'setpriv',
       [
@@ -71,7 +71,7 @@ test.skipIf(!isRoot || !hasTools('setpriv'))('devices and owners are counted, fi
 });
 
 test.skipIf(!isRoot || !hasTools('setpriv'))('an id without a name may run it', () => {
-  const bin = join(import.meta.dirname, '../../bin/ocitool.js');
+  const bin = join(import.meta.dirname, '../../bin/ocitool.cjs');
   const args = ['--reuid', '4444', '--regid', '4444', '--clear-groups', process.execPath, bin, 'version'];
   const { status, stderr } = spawnSync('setpriv', args, {
     encoding: 'utf8',

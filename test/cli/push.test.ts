@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 test('an archive through a pipe: save to stdout, load from stdin, nothing left behind', async () => {
-  const ocitool = `${process.execPath} ${join(import.meta.dirname, '../../bin/ocitool.js')}`;
+  const ocitool = `${process.execPath} ${join(import.meta.dirname, '../../bin/ocitool.cjs')}`;
   const temporary = join(dir, 'tmp');
   await run(
     'sh',
@@ -47,7 +47,7 @@ test('an archive through a pipe: save to stdout, load from stdin, nothing left b
 });
 
 test('an argument that is left out is not taken from a pipe', async () => {
-  const ocitool = `${process.execPath} ${join(import.meta.dirname, '../../bin/ocitool.js')}`;
+  const ocitool = `${process.execPath} ${join(import.meta.dirname, '../../bin/ocitool.cjs')}`;
   const script = `echo wrong/NAME | ${ocitool} load -q --store ${dir}/piped ${dir}/app.tar`;
   await cli(['save', '-q', 'app:1', `docker-archive:${dir}/app.tar`], { env });
   const { stdout } = await run('sh', ['-c', script], { env: { ...process.env, ...env } });

@@ -12,7 +12,7 @@ import { type AsUser, canBeNormalUser, FIRST_SUBID, normalUser, USER } from '../
 import { buildTar, directory, file, hardlink, symlink } from '../support/tar-builder.ts';
 import { hasTools } from '../support/tools.ts';
 
-const bin = join(import.meta.dirname, '../../bin/ocitool.js');
+const bin = join(import.meta.dirname, '../../bin/ocitool.cjs');
 const layer = (): Buffer =>
   buildTar([
     directory('var/', { gid: 12, mode: 0o555 }),

@@ -119,7 +119,7 @@ describe.skipIf(!usable)('a bundle', () => {
       config: { Cmd: ['sh', '-c', 'id -u; cat /proc/self/uid_map'] },
     });
     const asUser = normalUser(home, { subids: true });
-    const ocitool = [process.execPath, join(import.meta.dirname, '../../bin/ocitool.js')];
+    const ocitool = [process.execPath, join(import.meta.dirname, '../../bin/ocitool.cjs')];
     const unpacked = asUser([...ocitool, 'unpack', '--bundle', own, join(home, 'bundle')]);
     expect(unpacked.status, unpacked.stderr).toBe(0);
     const spec = JSON.parse(readFileSync(join(home, 'bundle/config.json'), 'utf8')) as RuntimeSpec;

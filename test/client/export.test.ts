@@ -332,7 +332,7 @@ describe('the command', () => {
     const image = await store(tars());
     const env = { OCITOOL_STORE: join(work, 'store') };
     const target = join(work, 'out.gz');
-    const bin = join(import.meta.dirname, '../../bin/ocitool.js');
+    const bin = join(import.meta.dirname, '../../bin/ocitool.cjs');
     const script = '"$0" "$1" export "$2" --format tar.gz > "$3"';
     execFileSync('sh', ['-c', script, process.execPath, bin, image, target], { env: { PATH, ...env } });
     expect(readFileSync(target).equals(await exported(image, 'a.tar.gz'))).toBe(true);

@@ -13,7 +13,7 @@ import {
 import { file } from '../support/tar-builder.ts';
 import { hasTools } from '../support/tools.ts';
 
-const CLI = join(import.meta.dirname, '../../bin/ocitool.js');
+const CLI = join(import.meta.dirname, '../../bin/ocitool.cjs');
 const able = canRunContainers();
 const crun = hasTools('crun');
 

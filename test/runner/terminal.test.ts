@@ -15,7 +15,7 @@ import { hasTools } from '../support/tools.ts';
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 /** Not a version manager's, which another user may not reach. */
 const PYTHON3 = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
-const CLI = join(import.meta.dirname, '../../bin/ocitool.js');
+const CLI = join(import.meta.dirname, '../../bin/ocitool.cjs');
 
 /** Reads until each text has come, then does what goes with it: types, or changes the size. Prints all that came. */
 const PYTHON = `

@@ -27,7 +27,7 @@ export interface RunningCli {
 export function startCli(args: string[], options: CliOptions = {}): RunningCli {
   if (!existsSync(join(root, 'dist/bundle/main.cjs')))
     throw new Error('dist is not built; run: npm run build');
-  const child = spawn(process.execPath, [join(root, 'bin/ocitool.js'), ...args], {
+  const child = spawn(process.execPath, [join(root, 'bin/ocitool.cjs'), ...args], {
     cwd: options.cwd,
     env: { PATH: process.env.PATH, HOME: '/nonexistent', TMPDIR: process.env.TMPDIR, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -16,7 +16,7 @@ import type { CliResult } from './cli.ts';
 import { canUseNetworks } from './netns.ts';
 import { canBeNormalUser, USER, userPrefix } from './normal-user.ts';
 
-const CLI = join(import.meta.dirname, '../../bin/ocitool.js');
+const CLI = join(import.meta.dirname, '../../bin/ocitool.cjs');
 
 export type Who = 'root' | 'user' | 'user without ids';
 

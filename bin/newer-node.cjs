@@ -1,10 +1,11 @@
 // On a machine whose `node` is too old: in a clone the Node 26 of node_modules runs instead; elsewhere one clear line.
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { constants } from 'node:os';
+'use strict';
+const { spawn } = require('node:child_process');
+const { existsSync } = require('node:fs');
+const { constants } = require('node:os');
 
 /** Runs the same command line with the clone's own Node; says what to do when there is none. */
-export function runWithNewerNode(root) {
+exports.runWithNewerNode = (root) => {
   const node = `${root}/node_modules/node/bin/node`;
   if (!existsSync(node)) {
     process.stderr.write(
@@ -12,17 +13,16 @@ export function runWithNewerNode(root) {
         'hint: install it from https://nodejs.org, or with: npm install --global node@26\n',
     );
     process.exitCode = 1;
-    return Promise.resolve();
+    return;
   }
   const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' });
   // The terminal sends Ctrl-C to both; the child decides when to end. Other signals are for it alone.
   process.on('SIGINT', () => {});
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', (code, signal) => {
-      process.exitCode = code ?? 128 + (constants.signals[signal] ?? 0);
-      resolve();
-    });
+  child.on('error', (error) => {
+    throw error;
   });
-}
+  child.on('exit', (code, signal) => {
+    process.exitCode = code === null ? 128 + (constants.signals[signal] || 0) : code;
+  });
+};

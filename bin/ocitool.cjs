@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+// Start: is this Node new enough, is only the version wanted, then the command line. Kept readable for any old Node, and
+// CommonJS: the ES loader and the first `import` of node:fs take 10 ms.
+'use strict';
+const { readFileSync } = require('node:fs');
+const { dirname } = require('node:path');
+
+const root = dirname(__dirname);
+const argv = process.argv.slice(2);
+
+// These get a small nursery: downloads leave a 64 KiB buffer behind with every read, which a larger one only collects
+// later. A pull of 450 MB peaks at 115 instead of 175 MB and takes 10 % less CPU. Others build trees, which it slows.
+const TRANSFERS = new Set(['pull', 'push', 'copy', 'unpack', 'serve']);
+
+// `ocitool … | head`: the reader has enough, which is no error.
+process.stdout.on('error', (error) => {
+  if (error.code === 'EPIPE') process.exit(process.exitCode || 0);
+  throw error;
+});
+process.stderr.on('error', () => {});
+
+if (Number.parseInt(process.versions.node, 10) < 26) {
+  require('./newer-node.cjs').runWithNewerNode(root);
+} else if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {
+  const { version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
+  process.stdout.write(`ocitool ${version}\n`);
+} else {
+  if (TRANSFERS.has(argv[0])) require('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
+  require('node:module').enableCompileCache();
+  require('../dist/bundle/main.cjs').main(argv, root);
+}
