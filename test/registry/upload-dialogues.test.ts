@@ -195,6 +195,18 @@ describe('mounts', () => {
     nock(host).put(`/u?digest=${encoded}`).reply(201);
     await upload(repository(), from());
   });
+  it('a token server that reads only the first of two scopes: asked once, uploaded', async () => {
+    const scope = 'repository:team/app:pull,push repository:other/base:pull';
+    const challenge = (more: object) => bearer('https://auth.example.com/token', { scope, ...more });
+    absent().post(mount).reply(401, '', challenge({}));
+    nock('https://auth.example.com').get('/token').query(true).reply(200, { token: 'for-one' });
+    authorized(host, 'Bearer for-one')
+      .post(mount)
+      .reply(401, '', challenge({ error: 'insufficient_scope' }));
+    nock(host).post('/v2/team/app/blobs/uploads/').reply(202, '', { location: '/u' });
+    nock(host).put(`/u?digest=${encoded}`).reply(201);
+    await upload(repository(), from());
+  });
   it('not from another registry, and not from itself', async () => {
     for (const source of ['registry.example.org/other/base', 'registry.example.com/team/app']) {
       absent().post(anonymousMount).reply(201);
