@@ -6,6 +6,7 @@ export type { SweepOptions, Swept } from './blobstore/gc.ts';
 export { listImages, type StoredImage } from './blobstore/images.ts';
 export { type BlobStore, type OpenStoreOptions, openStore } from './blobstore/store.ts';
 export { type PulledFiles, type PullFilesOptions, pullFiles } from './client/artifact-pull.ts';
+export { type PushedFiles, type PushFilesOptions, pushFiles } from './client/artifact-push.ts';
 export { type AttachedArtifact, type AttachOptions, attach } from './client/attach.ts';
 export type { AttachedStatement, ImageAttestation } from './client/attestations.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';

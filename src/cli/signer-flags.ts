@@ -4,7 +4,7 @@ import type { Client, RepositoryUse } from '../client/client.ts';
 import { namedText } from '../client/text-file.ts';
 import type { Rule } from '../client/verified-repository.ts';
 import type { VerifyOptions } from '../client/verify.ts';
-import { parseAnnotations } from './annotations.ts';
+import { parseAnnotations } from './artifact-flags.ts';
 
 const helpGroup = 'SIGNER';
 

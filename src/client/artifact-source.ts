@@ -43,7 +43,7 @@ export async function describeFiles(
     const twin = described.find(({ descriptor }) => descriptor.annotations?.[TITLE] === title);
     if (twin !== undefined) {
       throw new OciError('USAGE', `${twin.path} and ${path} would both be called ${title}`, {
-        hint: 'attach them one by one, or give one another name',
+        hint: 'give one another name, or make two artifacts of them',
       });
     }
     const { size, stamp } = look(path);
@@ -119,7 +119,7 @@ function look(path: string): { size: number; stamp: string } {
     throw new OciError('PATH_NOT_FOUND', `${path}: no such file`, { cause: error });
   }
   if (stat.isDirectory()) {
-    throw new OciError('USAGE', `${path}: a directory cannot be attached`, {
+    throw new OciError('USAGE', `${path}: a directory, and an artifact is made of files`, {
       hint: `pack it first: tar -czf ${basename(path)}.tar.gz ${path}`,
     });
   }
@@ -134,7 +134,7 @@ function look(path: string): { size: number; stamp: string } {
 
 function changed(path: string): OciError {
   return new OciError('IO', `${path}: changed while it was read`, {
-    hint: 'nothing was attached; run the same command again when nobody writes to it',
+    hint: 'no artifact was made; run the same command again when nobody writes to it',
   });
 }
 

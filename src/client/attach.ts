@@ -2,22 +2,16 @@
 import { type CopyResult, createCopier } from '../copy/copier.ts';
 import { asReferrerTarget } from '../copy/referrers.ts';
 import { OciError } from '../errors.ts';
-import { artifactManifest, EMPTY } from '../manifest/artifact.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import { isMediaType, OCI_MANIFEST } from '../manifest/media-types.ts';
-import { describe } from '../manifest/subset-index.ts';
 import type { ImageTarget } from '../place/place.ts';
 import { type Reference, withDigest } from '../reference/reference.ts';
-import { type ArtifactFile, artifactSource, describeFiles } from './artifact-source.ts';
+import type { ArtifactFile } from './artifact-source.ts';
+import { type ArtifactOptions, buildArtifact, checkArtifactType } from './build-artifact.ts';
 import type { Client } from './client.ts';
 import type { OpenedSource } from './open-source.ts';
 import { openSubject } from './open-subject.ts';
 
-export interface AttachOptions {
-  /** The media type that says what the artifact is, such as `application/spdx+json`. */
-  artifactType: string;
-  annotations?: Record<string, string> | undefined;
-}
+export type AttachOptions = ArtifactOptions;
 
 /** What was attached to what. */
 export interface AttachedArtifact extends CopyResult {
@@ -40,26 +34,18 @@ export async function attach(
   client: Client,
   image: string,
   files: readonly string[],
-  { artifactType, annotations }: AttachOptions,
+  options: AttachOptions,
 ): Promise<AttachedArtifact> {
-  if (!isMediaType(artifactType)) {
-    throw new OciError('USAGE', `not a media type: ${JSON.stringify(artifactType.slice(0, 100))}`, {
-      hint: 'write one such as application/spdx+json or application/vnd.example.report.v1',
-    });
-  }
+  checkArtifactType(options.artifactType);
   const opened = await openSubject(client, image);
   try {
     const target = await targetOf(client, opened, image);
     const subject = opened.root;
-    const described = await describeFiles(files, client.signal);
-    const layers = described.length === 0 ? [EMPTY] : described.map(({ descriptor }) => descriptor);
-    const manifest = artifactManifest({ artifactType, layers, subject, annotations });
-    const root: Descriptor = { mediaType: OCI_MANIFEST, ...describe(manifest) };
+    const { root, source, files: described } = await buildArtifact(client, files, options, subject);
     const { signal, onProgress } = client;
     const verb = opened.from === 'registry' ? 'pushed' : 'saved';
     const copier = createCopier(asReferrerTarget(target), { signal, onProgress, verb });
     const place = opened.reference ?? { registry: 'localhost', repository: 'unnamed' };
-    const source = artifactSource(root, manifest, described);
     const copied = await copier.copy(source, withDigest(place, root.digest), { allPlatforms: true });
     const { name, from, reference } = opened;
     return { name, from, reference, subject, files: described, ...copied };

@@ -1,10 +1,9 @@
 import { Args, Flags } from '@oclif/core';
-import { parseAnnotations } from '../cli/annotations.ts';
+import { annotationFlag, artifactJson, artifactTypeFlag, parseAnnotations } from '../cli/artifact-flags.ts';
 import { OciCommand, type Session } from '../cli/command.ts';
 import { imageArg, networkFlags } from '../cli/flags.ts';
 import { attach } from '../client/attach.ts';
 import { OciError } from '../errors.ts';
-import { TITLE } from '../manifest/artifact.ts';
 import { familiarReference, withDigest } from '../reference/reference.ts';
 
 export default class Attach extends OciCommand<typeof Attach> {
@@ -26,17 +25,8 @@ export default class Attach extends OciCommand<typeof Attach> {
   };
   static override flags = {
     ...networkFlags,
-    'artifact-type': Flags.string({
-      required: true,
-      helpValue: 'TYPE',
-      summary: 'What the artifact is, as a media type',
-    }),
-    annotation: Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      helpValue: 'KEY=VALUE',
-      summary: 'A remark on the artifact; may be given several times',
-    }),
+    'artifact-type': Flags.string({ ...artifactTypeFlag, required: true }),
+    annotation: annotationFlag,
   };
 
   protected async execute({ argv, flags, client, answer, note }: Session<typeof Attach>): Promise<void> {
@@ -50,23 +40,9 @@ export default class Attach extends OciCommand<typeof Attach> {
       artifactType: flags['artifact-type'],
       annotations: parseAnnotations(flags.annotation ?? []),
     });
-    const { name, from, reference, root, subject, transferred, reused } = attached;
+    const { name, from, reference, root, subject } = attached;
     if (from === 'store') note(`attached in the store; to send it: ocitool push --referrers ${name}`);
-    const json = {
-      name,
-      subject: subject.digest,
-      digest: root.digest,
-      mediaType: root.mediaType,
-      artifactType: flags['artifact-type'],
-      files: attached.files.map(({ descriptor: { mediaType, digest, size, annotations } }) => ({
-        title: annotations?.[TITLE],
-        mediaType,
-        digest,
-        size,
-      })),
-      transferredBytes: transferred,
-      reusedBytes: reused,
-    };
+    const json = { name, subject: subject.digest, ...artifactJson(attached, flags['artifact-type']) };
     answer(json, () => [
       reference === undefined ? root.digest : familiarReference(withDigest(reference, root.digest)),
     ]);

@@ -21,21 +21,24 @@ export const EMPTY = {
 export interface ArtifactParts {
   artifactType: string;
   layers: Descriptor[];
-  subject: Descriptor;
+  subject?: Descriptor | undefined;
   annotations?: Record<string, string> | undefined;
 }
 
 /** The manifest. Nothing of the moment goes in: the same parts give the same digest. */
 export function artifactManifest({ artifactType, layers, subject, annotations }: ArtifactParts): Buffer {
-  const { mediaType, digest, size } = subject;
   const manifest = {
     schemaVersion: 2,
     mediaType: OCI_MANIFEST,
     artifactType,
     config: EMPTY,
     layers,
-    subject: { mediaType, digest, size },
+    ...(subject !== undefined && { subject: plain(subject) }),
     ...(annotations !== undefined && Object.keys(annotations).length > 0 && { annotations }),
   } satisfies ImageManifest;
   return Buffer.from(JSON.stringify(manifest));
+}
+
+function plain({ mediaType, digest, size }: Descriptor): Descriptor {
+  return { mediaType, digest, size };
 }

@@ -135,6 +135,11 @@ describe('answers fit their schemas', () => {
     try {
       const pushed = await answer('copiedImage', 'push', '--referrers', served.name, `${address}/a/b:1`);
       expect(pushed).toMatchObject({ referrers: [digest] });
+      const pushing = ['--artifact-type', 'a/b', `${address}/a/files:1`, `${file}:text/plain`];
+      expect(await answer('pushFiles', 'push', ...pushing)).toMatchObject({
+        name: `${address}/a/files:1`,
+        files: [{ title: 'report.txt', size: 11 }],
+      });
       const to = join(served.dir, 'files');
       const files = await answer('pullFiles', 'pull', '--output', to, `${address}/a/b@${digest}`);
       expect(files).toMatchObject({ files: [{ path: join(to, 'report.txt'), mediaType: 'text/plain' }] });
@@ -188,6 +193,14 @@ describe('failures', () => {
     ['no such tag', () => ['pull', served.name.replace('2.1-asp', '2.2-asp')], 3, 'IMAGE_NOT_FOUND'],
     ['no such platform', () => ['pull', served.name, '--platform', 'linux/s390x'], 3, 'PLATFORM_NOT_FOUND'],
     ['a push of what is not there', () => ['push', 'nothing:1'], 3, 'IMAGE_NOT_FOUND'],
+    ['files pushed without a type', () => ['push', 'a:1', 'b', 'c'], 2, 'USAGE'],
+    ['a push of no files', () => ['push', 'a:1', '--artifact-type', 'a/b'], 2, 'USAGE'],
+    [
+      'a platform of files',
+      () => ['push', 'a:1', import.meta.filename, '--artifact-type', 'a/b', '--platform', 'linux/amd64'],
+      2,
+      'USAGE',
+    ],
     ['a tag that is not there', () => ['untag', 'nothing:1'], 3, 'IMAGE_NOT_FOUND'],
     ['a save to nowhere', () => ['save', served.name], 2, 'USAGE'],
     ['a removal of what is no registry’s', () => ['rm', served.name], 2, 'USAGE'],
@@ -219,6 +232,19 @@ describe('failures', () => {
       expect.stringMatching(/^error: .*2\.2-aspnetcore-runtime-alpine/),
       expect.stringMatching(/^hint: .*2\.1-aspnetcore-runtime-alpine/),
     ]);
+  });
+
+  test('a file pushed as oras would, without a type: how to', async () => {
+    writeFileSync(join(served.dir, 'notes'), '');
+    for (const [file, exit] of [
+      ['notes', 3],
+      [join(served.dir, 'notes:text/plain'), 2],
+    ] as const) {
+      const pushing = ['push', '127.0.0.1:1/a:1', file];
+      const { code, stderr } = await runCli(pushing, { env, cwd: served.dir });
+      expect(code).toBe(exit);
+      expect(stderr).toMatch(/^hint: to push files: ocitool push --artifact-type TYPE NAME FILE/m);
+    }
   });
 
   test('something that is no layer', async () => {
