@@ -14,7 +14,7 @@ const SCHEMA = `
     repository TEXT NOT NULL, reference TEXT NOT NULL, kind TEXT NOT NULL, digest TEXT NOT NULL, subject TEXT NOT NULL,
     descriptor TEXT NOT NULL, PRIMARY KEY (repository, reference)
   ) WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS served_subject ON served (repository, subject);
+  CREATE INDEX IF NOT EXISTS served_by_subject ON served (subject);
 `;
 
 /** How long SQLite may block this process for another that is about to finish, ms. */
@@ -71,21 +71,13 @@ export function isServed(paths: StorePaths, repository: string): boolean {
   });
 }
 
-/** The manifests of the repository whose subject this is, by digest. */
-export function referrersOf(paths: StorePaths, repository: string, subject: Digest): Descriptor[] {
-  return read(paths, [], (database) =>
-    database
-      .prepare('SELECT descriptor FROM served WHERE repository = ? AND subject = ? ORDER BY digest')
-      .all(repository, subject)
-      .map((found) => entryDescriptor(String(found.descriptor))),
-  );
-}
-
-/** The manifests of all repositories whose subject this is. */
+/** The manifests of all repositories whose subject this is, by digest. */
 export function referrersAnywhere(paths: StorePaths, subject: Digest): Descriptor[] {
   return read(paths, [], (database) =>
     database
-      .prepare("SELECT DISTINCT descriptor FROM served WHERE kind = 'pushed' AND subject = ?")
+      .prepare(
+        "SELECT descriptor FROM served WHERE kind = 'pushed' AND subject = ? GROUP BY digest ORDER BY digest",
+      )
       .all(subject)
       .map((found) => entryDescriptor(String(found.descriptor))),
   );

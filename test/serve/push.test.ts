@@ -7,6 +7,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { blobPath, storePaths } from '../../src/blobstore/paths.ts';
 import { type BlobStore, openStore } from '../../src/blobstore/store.ts';
+import { attach } from '../../src/client/attach.ts';
+import { createClient } from '../../src/client/client.ts';
+import { createCopier } from '../../src/copy/copier.ts';
 import type { Descriptor } from '../../src/manifest/descriptor.ts';
 import { OCI_INDEX, OCI_MANIFEST } from '../../src/manifest/media-types.ts';
 import { type Digest, digestOf } from '../../src/reference/digest.ts';
@@ -14,7 +17,7 @@ import { parseReference } from '../../src/reference/reference.ts';
 import { readHtpasswd } from '../../src/serve/htpasswd.ts';
 import { type StoreServer, serveStore } from '../../src/serve/serve.ts';
 import { createAuthority } from '../support/certificates.ts';
-import { addBlob, addImage, type MemoryPlace, memoryPlace } from '../support/image-builder.ts';
+import { addBlob, addImage, type MemoryPlace, memoryPlace, nameImage } from '../support/image-builder.ts';
 import { hasTools, skopeo, tool } from '../support/tools.ts';
 
 let dir: string;
@@ -223,6 +226,31 @@ describe('a manifest', () => {
     expect((await send('DELETE', `/v2/signed/manifests/${signature.digest}`)).status).toBe(202);
     expect(await list()).toEqual([]);
     expect((await send('GET', `/v2/signed/manifests/${signature.digest}`)).status).toBe(404);
+  });
+
+  it('that refers to another is found under every name of the image, and where it is deleted no more (issue 5)', async () => {
+    const place = memoryPlace();
+    const image = addImage(place);
+    const name = parseReference('localhost:5000/tools/attached:1');
+    nameImage(place, name, image);
+    await createCopier(store).copy(place, name);
+    await pushImage('tools/copied', place, image, '1');
+    const client = createClient({ store: store.dir });
+    const { root } = await attach(client, 'localhost:5000/tools/attached:1', [import.meta.filename], {
+      artifactType: 'application/report',
+    });
+    await client.close();
+    const list = async (repository: string): Promise<string[]> => {
+      const answer = await send('GET', `/v2/${repository}/referrers/${image.digest}`);
+      const { manifests } = (await answer.json()) as { manifests: Descriptor[] };
+      return manifests.map(({ digest }) => digest);
+    };
+    expect(await list('tools/attached')).toEqual([root.digest]);
+    expect(await list('tools/copied')).toEqual([root.digest]);
+    expect(await list('tools/other')).toEqual([]);
+    expect((await send('DELETE', `/v2/tools/copied/manifests/${root.digest}`)).status).toBe(202);
+    expect(await list('tools/copied')).toEqual([]);
+    expect(await list('tools/attached')).toEqual([root.digest]);
   });
 
   it('is deleted by tag, or by digest with all its tags', async () => {
