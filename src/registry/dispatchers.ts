@@ -35,7 +35,7 @@ export function createDispatchers(options: TransportOptions, timeoutMs: number):
   }
   const tls = lazyTls(options);
   const connect = {
-    timeout: Math.min(timeoutMs, CONNECT_TIMEOUT_MS),
+    timeout: Math.min(timeoutMs, options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS),
     // One HTTP/2 connection with small windows: 4 MB/s at 50 ms RTT, against 41 to 103 MB/s on HTTP/1.1.
     allowH2: false,
   };

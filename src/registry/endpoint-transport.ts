@@ -29,8 +29,9 @@ export function createEndpointTransports(
   const made = new Map<string, Transport>();
 
   function shared(own: TransportOptions): Transport {
-    const { ca, cert, key, insecure, plainHttp, timeoutMs, retry } = own;
-    const id = JSON.stringify({ ca, cert, key, insecure, plainHttp, timeoutMs, retries: retry?.retries });
+    const { ca, cert, key, insecure, plainHttp, timeoutMs, connectTimeoutMs, retry } = own;
+    const { retries } = retry ?? {};
+    const id = JSON.stringify({ ca, cert, key, insecure, plainHttp, timeoutMs, connectTimeoutMs, retries });
     const transport = made.get(id) ?? createTransport(own);
     made.set(id, transport);
     return transport;
@@ -47,6 +48,7 @@ export function createEndpointTransports(
         key: options.key ?? tls.key,
         insecure: options.insecure === true || tls.insecure === true,
         plainHttp: options.plainHttp === true || endpoint.origin?.startsWith('http:') === true,
+        connectTimeoutMs: endpoint.dialTimeoutMs ?? options.connectTimeoutMs,
       };
       return at(endpoint, shared(own));
     },
@@ -59,6 +61,7 @@ export function createEndpointTransports(
         key: tls.key,
         insecure: tls.insecure === true,
         plainHttp: endpoint.origin?.startsWith('http:') === true,
+        connectTimeoutMs: endpoint.dialTimeoutMs,
         timeoutMs: Math.min(options.timeoutMs ?? MIRROR_TIMEOUT_MS, MIRROR_TIMEOUT_MS),
         retry: { ...options.retry, retries: 0 },
       };
@@ -71,7 +74,8 @@ export function createEndpointTransports(
 }
 
 /** True when nothing but its name is known of it. */
-function isPlain({ tls, headers }: Endpoint): boolean {
+function isPlain({ tls, headers, dialTimeoutMs }: Endpoint): boolean {
+  if (dialTimeoutMs !== undefined) return false;
   return Object.values(tls).every((value) => value === undefined) && Object.keys(headers).length === 0;
 }
 

@@ -4,6 +4,7 @@ import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { isRecord } from '../json.ts';
+import { parseGoDuration } from './go-duration.ts';
 import { type HostTls, readHostCerts, readPem } from './host-certs.ts';
 import { fieldsOf, parseToml, readSettings, type TomlFields } from './toml-file.ts';
 
@@ -12,6 +13,8 @@ export interface HostSettings {
   tls: HostTls;
   /** Sent with every request to it, names in lower case. */
   headers: Record<string, string>;
+  /** How long a connection to it may take, ms. */
+  dialTimeoutMs?: number | undefined;
 }
 
 /** One host to ask. */
@@ -116,7 +119,16 @@ function readSettingsOf(fields: TomlFields, folder: string): HostSettings {
   if (fields.value('proxy') !== undefined) {
     throw fields.error('proxy', 'it in $HTTPS_PROXY: a proxy for one host is not supported here');
   }
-  return { tls: readTls(fields, folder), headers: readHeaders(fields.table('header')) };
+  const dialTimeoutMs = readTimeout(fields);
+  return { tls: readTls(fields, folder), headers: readHeaders(fields.table('header')), dialTimeoutMs };
+}
+
+function readTimeout(fields: TomlFields): number | undefined {
+  const text = fields.string('dial_timeout');
+  const ms = text === undefined ? 0 : parseGoDuration(text);
+  if (ms === undefined) throw fields.error('dial_timeout', 'a length of time such as "3s" or "500ms"');
+  // As in Go, none at all is no limit.
+  return ms === 0 ? undefined : Math.max(1, Math.ceil(ms));
 }
 
 function readHeaders(table: TomlFields | undefined): Record<string, string> {

@@ -28,6 +28,8 @@ export interface Endpoint {
   namespace: string | undefined;
   headers: Record<string, string>;
   tls: HostTls;
+  /** How long a connection may take, ms. Default: what the transport has. */
+  dialTimeoutMs?: number | undefined;
 }
 
 export interface MirrorEndpoint extends Endpoint {
@@ -106,7 +108,8 @@ async function throughHosts({ origin }: Route, folders: readonly string[]): Prom
     .filter((host) => host.pull || host.resolve)
     .map((host) => ({ ...hostEndpoint(host, name), tags: host.resolve, digests: host.pull }));
   if (server !== undefined) return { mirrors, origin: hostEndpoint(server, name) };
-  return { mirrors, origin: { ...origin, headers: own?.headers ?? {}, tls: { ...own?.tls, ...origin.tls } } };
+  const { headers = {}, tls, dialTimeoutMs } = own ?? {};
+  return { mirrors, origin: { ...origin, headers, tls: { ...tls, ...origin.tls }, dialTimeoutMs } };
 }
 
 async function certsOf({ name }: Endpoint, folders: readonly string[]): Promise<HostTls> {
@@ -119,7 +122,7 @@ function endpoint(name: Repository, { insecure }: HostTls): Endpoint {
 }
 
 function hostEndpoint(
-  { origin, path, headers, tls }: HostEntry,
+  { origin, path, headers, tls, dialTimeoutMs }: HostEntry,
   { registry, repository }: Repository,
 ): Endpoint {
   const { host } = new URL(origin);
@@ -130,6 +133,7 @@ function hostEndpoint(
     path,
     headers,
     tls,
+    dialTimeoutMs,
     namespace: isItself ? undefined : registry,
   };
 }

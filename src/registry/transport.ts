@@ -38,6 +38,8 @@ export interface TransportOptions {
   key?: string | undefined;
   /** Longest silence while connecting, before headers and within a body; milliseconds, default 60,000. */
   timeoutMs?: number | undefined;
+  /** Longest wait for a connection, milliseconds; no more than `timeoutMs`, default 15,000. */
+  connectTimeoutMs?: number | undefined;
   /** Connections to one host, default 6. */
   connectionsPerHost?: number | undefined;
   userAgent?: string | undefined;

@@ -53,6 +53,7 @@ describe('hosts', () => {
         namespace: 'docker.io',
         tags: true,
         digests: true,
+        dialTimeoutMs: 200,
       }),
       expect.objectContaining({
         origin: 'https://public.example',
@@ -70,6 +71,14 @@ describe('hosts', () => {
     expect(mirrors[0]?.name).toEqual({ registry: '127.0.0.1:30020', repository: 'library/alpine' });
     expect(origin).toMatchObject({ origin: 'https://registry-1.docker.io', namespace: undefined });
     expect(await route('alpine', 'push')).toMatchObject({ mirrors: [] });
+  });
+
+  it.each(['"soon"', '3', '"-1s"'])('dial_timeout = %s is no length of time', async (value) => {
+    write('docker.io/hosts.toml', `[host."https://m.example"]\ndial_timeout = ${value}`);
+    await expect(route('alpine')).rejects.toMatchObject({
+      code: 'SETTINGS_INVALID',
+      message: expect.stringMatching(/hosts\.toml:2: .*dial_timeout: expected/) as string,
+    });
   });
 
   it('_default is for registries without a folder of their own', async () => {

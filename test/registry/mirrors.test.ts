@@ -1,4 +1,6 @@
 // Reading through mirrors: who is asked, in which order, and with whose credentials.
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { digest, manifest } from '../../src/client/documents.ts';
@@ -85,6 +87,36 @@ it('pushes go to the registry alone', async () => {
   await push(client, name());
   expect(mirror.requests).toHaveLength(0);
   expect(origin.requests.length).toBeGreaterThan(0);
+});
+
+describe('a host that takes connections and says nothing', () => {
+  /** Silent in the middle of TLS, which counts as connecting. */
+  async function silent(): Promise<string> {
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => void sockets.push(socket.on('error', () => {})));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    closers.push(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  // The time is less than the 15 seconds that are waited without `dial_timeout`.
+  it('is a mirror no longer than its dial_timeout', { timeout: 12_000 }, async () => {
+    write('certs.d/_default/hosts.toml', `[host."${await silent()}"]\ndial_timeout = "50ms"`);
+    await digest(clientOf(''), `docker://${name()}`);
+    expect(warnings()).toEqual([expect.stringContaining('timed out while connecting')]);
+  });
+
+  it('is the registry no longer than its dial_timeout', async () => {
+    write('certs.d/quiet.example/hosts.toml', `server = "${await silent()}"\ndial_timeout = "50ms"`);
+    const asked = digest(clientOf(''), 'docker://quiet.example/a:1');
+    await expect(asked).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      cause: { message: expect.stringContaining('timeout: 50ms') as string },
+    });
+  });
 });
 
 describe('credentials', () => {
