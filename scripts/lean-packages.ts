@@ -104,14 +104,30 @@ export const lazyOclif: Plugin = {
   name: 'lazy oclif',
   setup({ onLoad }) {
     onLoad({ filter: /\/@oclif\/core\/lib\/.*\.js$/ }, ({ path }) => ({
-      // It sorts its commands as ICU does, which takes 8 ms to begin with.
-      contents: lazily(readFileSync(path, 'utf8')).replace(
-        'a.id.localeCompare(b.id)',
-        'a.id < b.id ? -1 : 1',
-      ),
+      contents: lazily(patched(path, readFileSync(path, 'utf8'))),
     }));
   },
 };
+
+const PATCHES = [
+  // ICU takes 8 ms before it has sorted the first two commands.
+  { file: 'config/plugin.js', from: 'a.id.localeCompare(b.id)', to: 'a.id < b.id ? -1 : 1' },
+  // Otherwise the default is loaded although there is one.
+  {
+    file: 'logger.js',
+    from: 'set(makeLogger(OCLIF_NS));',
+    to: "cachedLoggers.has('root') || set(makeLogger(OCLIF_NS));",
+  },
+];
+
+function patched(path: string, source: string): string {
+  let text = source;
+  for (const { from, to } of PATCHES.filter(({ file }) => path.endsWith(`/lib/${file}`))) {
+    if (!text.includes(from)) throw new Error(`${path} is not as it was: look at PATCHES`);
+    text = text.replaceAll(from, to);
+  }
+  return text;
+}
 
 const REQUIRE = /^const (\w+_\d+) = ((?:__import\w+\()?require\("[^"]+"\)\)?);$/gm;
 

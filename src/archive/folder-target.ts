@@ -1,17 +1,17 @@
 // Writes a new OCI layout directory. It is filled beside its place and moved there, so that it is whole or absent; into a
 // layout that is there already, the blob store writes.
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileError, OciError, systemCode } from '../errors.ts';
 import type { BlobLocation } from '../place/place.ts';
+import { randomName } from '../random-name.ts';
 import { blobName, indexDocument, LAYOUT_FILE } from './box-documents.ts';
 import { type BoxTarget, createBoxTarget } from './box-target.ts';
 
 /** A layout at `dir`, which must be absent or empty by the end. Throws PERMISSION, DISK_FULL, IO. */
 export function createFolderTarget(dir: string, nameAs?: string): BoxTarget {
   const place = resolve(dir);
-  const temporary = `${place}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = `${place}.${process.pid}-${randomName(6)}.tmp`;
 
   function inFolder<T>(work: () => T): T {
     try {

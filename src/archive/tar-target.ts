@@ -1,6 +1,5 @@
 // Writes oci-archives and docker-archives. A blob's size is known before its bytes, so each gets its place in the tar when
 // it is begun: blobs arrive side by side, nothing is written twice, and the same image gives the same file.
-import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   openSync,
@@ -15,6 +14,7 @@ import { Header } from 'tar/header';
 import { fileError, OciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { BlobLocation } from '../place/place.ts';
+import { randomName } from '../random-name.ts';
 import { algorithmOf, type Digest } from '../reference/digest.ts';
 import { type BoxEntry, blobName, dockerDocument, indexDocument, LAYOUT_FILE } from './box-documents.ts';
 import { type BoxStorage, type BoxTarget, createBoxTarget } from './box-target.ts';
@@ -50,7 +50,7 @@ function replaced(path: string): string {
 
 function tarStorage(path: string, docker: boolean): BoxStorage {
   const place = replaced(path);
-  const temporary = `${place}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = `${place}.${process.pid}-${randomName(6)}.tmp`;
   let fd: number | undefined;
   try {
     fd = openSync(temporary, 'wx+');

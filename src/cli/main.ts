@@ -6,10 +6,14 @@ import { reportFailure } from './failure-output.ts';
 export async function main(argv: string[], root: string): Promise<void> {
   // oclif asks for the user's shell, and fails for an id that has no name, as in many a container.
   process.env.SHELL ??= '/bin/sh';
+  const dropMonitor =
+    argv[0] === 'run' ? (await import('./early-monitor.ts')).startEarly(argv.slice(1)) : undefined;
   try {
     await run(withHelp(argv), { root, ...(process.env.DEBUG === undefined && { logger: silent }) });
   } catch (error) {
     reportFailure(error, argv);
+  } finally {
+    await dropMonitor?.();
   }
 }
 

@@ -1,6 +1,5 @@
 // Which driver starts a container: the one asked for, or the first OCI runtime that works on this machine, or our own.
 // A runtime that is installed need not work: it is tried with a container of no image, once for each version of it.
-import { randomBytes } from 'node:crypto';
 import {
   accessSync,
   constants,
@@ -16,6 +15,7 @@ import { basename, join } from 'node:path';
 import type { StorePaths } from '../blobstore/paths.ts';
 import { replaceFile } from '../blobstore/write-file.ts';
 import { isOciError, OciError } from '../errors.ts';
+import { randomName } from '../random-name.ts';
 import { findStaticInit } from '../runner/builtin/find-init.ts';
 import { cgroupSupport } from '../runner/cgroups.ts';
 import { containerPaths, type RuntimeChoice } from '../runner/container.ts';
@@ -97,7 +97,7 @@ function readTrials(store: StorePaths): Trials {
 async function tryOut(client: Client, store: StorePaths, runtime: RuntimeChoice): Promise<string> {
   const program = findProgram('true');
   if (program === undefined) return '';
-  const id = randomBytes(32).toString('hex');
+  const id = randomName(32);
   const tree = `trial-${id}`;
   const facts = readHostFacts();
   const cgroups = facts.rootless ? undefined : cgroupSupport();

@@ -1,8 +1,8 @@
 // Run: a container from an image. Everything that can be refused is refused before anything is made.
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { storePaths } from '../blobstore/paths.ts';
 import { OciError } from '../errors.ts';
+import { randomName } from '../random-name.ts';
 import { cgroupSupport } from '../runner/cgroups.ts';
 import { type ContainerRecord, containerPaths } from '../runner/container.ts';
 import { checkName } from '../runner/containers.ts';
@@ -94,7 +94,7 @@ async function planContainer(
       hint: 'choose another with --runtime, or leave out --require-isolation',
     });
   }
-  const id = randomBytes(32).toString('hex');
+  const id = randomName(32);
   const cgroup = cgroups && { path: `/ocitool-${id}`, swap: cgroups.swap };
   await image.ensureTree();
   const paths = containerPaths(store.containers, id);
@@ -122,7 +122,7 @@ async function planContainer(
   const record: ContainerRecord = {
     version: 1,
     id,
-    name: request.name ?? `${shortName(name)}-${randomBytes(2).toString('hex')}`,
+    name: request.name ?? `${shortName(name)}-${randomName(2)}`,
     created: new Date().toISOString(),
     image: { name: image.name, digest: image.digest },
     request,

@@ -1,10 +1,10 @@
 // The file docker (config.json) and podman (auth.json) keep credentials in: where it is, what its entries mean.
-import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { OciError, systemCode } from '../errors.ts';
 import { parseJson } from '../json.ts';
+import { randomName } from '../random-name.ts';
 import { canonicalRegistry, DOCKER_HUB } from '../reference/registry-host.ts';
 import type { Credential } from './credentials.ts';
 import { asRecord, asText } from './json.ts';
@@ -70,7 +70,7 @@ export function writeCredentialFile({ path, content }: CredentialFile): void {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const target = existingTarget(path);
-    temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
+    temporary = `${target}.${randomName(6)}.tmp`;
     writeFileSync(temporary, `${JSON.stringify(content, undefined, '\t')}\n`, {
       mode: 0o600,
       flag: 'wx',

@@ -18,6 +18,10 @@ export interface Libc {
   makeRaw(descriptor: number): Buffer | undefined;
   restoreTerminal(descriptor: number, settings: Buffer): void;
   setWindowSize(descriptor: number, rows: number, columns: number): number;
+  /** Brings up the loopback of this process's network namespace. */
+  raiseLoopback(): number;
+  /** Ends this process at once: what Node would put in order takes milliseconds. */
+  exitNow(code: number): void;
   /** A listening unix socket. Throws IO. */
   listenUnix(path: string): number;
   /** Accepts one connection and takes the descriptor it sends. Blocks until both are there. Throws IO. */
@@ -36,7 +40,11 @@ const F_SETFD = 2;
 const O_NONBLOCK = 0o4000;
 const TIOCSWINSZ = 0x5414n;
 const TCSADRAIN = 1;
+const SIOCSIFFLAGS = 0x8914n;
+const IFF_UP = 1;
 const AF_UNIX = 1;
+const AF_INET = 2;
+const SOCK_DGRAM_CLOEXEC = 0o2000002;
 const SOCK_STREAM_CLOEXEC = 0o2000001;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 
@@ -80,6 +88,7 @@ function bind(ffi: typeof import('node:ffi')): Libc {
     accept: { return: 'int32', arguments: ['int32', 'uint64', 'uint64'] },
     recvmsg: { return: 'int64', arguments: ['int32', 'buffer', 'int32'] },
     close: { return: 'int32', arguments: ['int32'] },
+    _exit: { return: 'void', arguments: ['int32'] },
     __errno_location: { return: 'pointer', arguments: [] },
   });
   const lastErrno = (): number => ffi.getInt32(c.__errno_location(), 0);
@@ -125,6 +134,17 @@ function bind(ffi: typeof import('node:ffi')): Libc {
       size.writeUInt16LE(columns, 2);
       return errno(c.ioctl(descriptor, TIOCSWINSZ, size));
     },
+    raiseLoopback() {
+      const socket = check(c.socket(AF_INET, SOCK_DGRAM_CLOEXEC, 0), 'socket');
+      // struct ifreq: a name of 16 bytes, the flags.
+      const request = Buffer.alloc(40);
+      request.write('lo');
+      request.writeUInt16LE(IFF_UP, 16);
+      const failed = errno(c.ioctl(socket, SIOCSIFFLAGS, request));
+      c.close(socket);
+      return failed;
+    },
+    exitNow: (code) => void c._exit(code),
     listenUnix(path) {
       const listener = check(c.socket(AF_UNIX, SOCK_STREAM_CLOEXEC, 0), 'socket');
       const address = Buffer.alloc(110);

@@ -156,8 +156,8 @@ async function finish(exit: ExitStatus, started?: string, error?: string): Promi
   } catch {
     // A file that cannot be removed (one made immutable, say) stays in its folder: nobody waits for ever because of it.
   }
-  if (running !== undefined) tell({ type: 'exit', exit });
-  process.exit(0);
+  if (running === undefined) leaveAtOnce();
+  else tell({ type: 'exit', exit }, leaveAtOnce);
 }
 
 async function leave(job: MonitorJob, exit: ExitStatus, started?: string, error?: string): Promise<void> {
@@ -186,9 +186,15 @@ async function leave(job: MonitorJob, exit: ExitStatus, started?: string, error?
   if (container !== undefined) await removeContainer(storeOf(job), container.record);
 }
 
-function tell(message: FromMonitor): void {
+/** `then`: once it is said, or nobody is there to hear it. */
+function tell(message: FromMonitor, then = (): void => {}): void {
   // The command may have died without our knowing yet; without a callback that would end this process.
-  if (process.connected) process.send?.(message, undefined, undefined, () => {});
+  if (process.connected) process.send?.(message, undefined, undefined, then);
+  else then();
+}
+
+function leaveAtOnce(): void {
+  libc().exitNow(0);
 }
 
 function pathsOf({ store, id }: MonitorJob): ContainerPaths {

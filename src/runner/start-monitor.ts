@@ -40,8 +40,32 @@ export interface Monitor {
   cancel(): Promise<void>;
 }
 
+/** What `startEarlyMonitor` starts: of a container in the foreground, without input and published ports. */
+const EARLY: MonitorOptions = { stdio: ['ignore', 1, 2], network: true, descriptors: [] };
+
+let early: Monitor | undefined;
+
+/** Starts one that the next `startMonitor` takes, if it is of the kind that is wanted. */
+export function startEarlyMonitor(): void {
+  early = spawnMonitor(EARLY);
+}
+
+/** Ends one that nobody took. */
+export async function dropEarlyMonitor(): Promise<void> {
+  const dropped = early;
+  early = undefined;
+  await dropped?.cancel();
+}
+
 /** Throws RUNTIME_FAILED when this machine cannot. */
-export function startMonitor({ stdio, network, descriptors }: MonitorOptions): Monitor {
+export function startMonitor(options: MonitorOptions): Monitor {
+  if (early === undefined || JSON.stringify(options) !== JSON.stringify(EARLY)) return spawnMonitor(options);
+  const taken = early;
+  early = undefined;
+  return taken;
+}
+
+function spawnMonitor({ stdio, network, descriptors }: MonitorOptions): Monitor {
   const flags = ['--mount', '--propagation', 'slave', ...(network ? ['--net'] : [])];
   const child = spawn('unshare', [...flags, '--', process.execPath, monitorPath()], {
     // A session of its own: Ctrl-C in the terminal is the command's to pass on.

@@ -36,7 +36,7 @@ export function createNetworks(folder: string): Networks {
 }
 
 async function attach(folder: string, container: Joining): Promise<Attached> {
-  const { paths, monitor } = container;
+  const { paths } = container;
   const names = networksOf(container.request.networks);
   if (names === 'host') {
     rewrite(paths.hosts, hostsOfHost());
@@ -46,7 +46,6 @@ async function attach(folder: string, container: Joining): Promise<Attached> {
   if (names === 'none') {
     rewrite(paths.hosts, hostsText([{ address: '127.0.0.1', names: namesOf(container, true) }]));
     rewrite(paths.resolv, '');
-    await configure(monitor.pid, []);
     return { attachments: [], notes: [] };
   }
   return withNetworks(folder, async () => {

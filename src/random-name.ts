@@ -1,0 +1,15 @@
+// Names that nobody else takes: of temporary files, containers, uploads. From the kernel, for node:crypto takes 6 ms to
+// set up, which every command would wait for. No secret is made of them.
+import { closeSync, openSync, readSync } from 'node:fs';
+
+/** `bytes` random bytes, in hexadecimal digits. */
+export function randomName(bytes: number): string {
+  const random = Buffer.alloc(bytes);
+  const source = openSync('/dev/urandom', 'r');
+  try {
+    readSync(source, random);
+  } finally {
+    closeSync(source);
+  }
+  return random.toString('hex');
+}
