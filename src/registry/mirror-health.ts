@@ -10,10 +10,14 @@ export interface MirrorHealth {
 
 /** How long a mirror is not asked after it did not answer, milliseconds. */
 const REST_MS = 60_000;
-/** It answered, only not with what was wanted. */
 const LACKING = new Set<ErrorCode>(['IMAGE_NOT_FOUND', 'BLOB_NOT_FOUND', 'UNAUTHORIZED', 'DENIED']);
 /** It answered with something else: it is not asked again. */
 const WRONG = new Set<ErrorCode>(['DIGEST_MISMATCH', 'SIZE_MISMATCH']);
+
+/** It answered, only not with what was wanted. */
+export function isLacking({ code }: OciError): boolean {
+  return LACKING.has(code);
+}
 
 export function createMirrorHealth(
   onProgress: OnProgress | undefined,
@@ -25,7 +29,7 @@ export function createMirrorHealth(
     isUp: (host) => (restUntil.get(host) ?? 0) <= now(),
     failed(host, error, next) {
       const { code, message } = error;
-      const lacking = LACKING.has(code);
+      const lacking = isLacking(error);
       if (!lacking) restUntil.set(host, WRONG.has(code) ? Number.POSITIVE_INFINITY : now() + REST_MS);
       if (told.has(`${host} ${code}`)) return;
       told.add(`${host} ${code}`);

@@ -1,14 +1,14 @@
 // A repository that is read through mirrors: they are asked in order, the registry itself last. Whatever a mirror gets
 // wrong is told once and does no harm: content counts by its digest, wherever it comes from.
 import { Readable } from 'node:stream';
-import { isOciError } from '../errors.ts';
+import { abortError, isOciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { MANIFEST_LIMIT } from '../manifest/limits.ts';
 import type { Alternatives, FetchOptions } from '../place/place.ts';
 import { readVerified } from '../place/verify.ts';
 import type { Digest } from '../reference/digest.ts';
 import type { Reference } from '../reference/reference.ts';
-import type { MirrorHealth } from './mirror-health.ts';
+import { isLacking, type MirrorHealth } from './mirror-health.ts';
 import type { Repository } from './repository.ts';
 
 export interface Mirror {
@@ -49,7 +49,8 @@ export function throughMirrors(
 
   /** The next one is asked, unless it was the caller who wanted no answer. */
   function passOn(error: unknown, repository: Repository, signal: AbortSignal | undefined): void {
-    if (!isOciError(error) || signal?.aborted === true || isOciError(error, 'ABORTED')) throw error;
+    if (signal?.aborted === true) throw abortError(signal);
+    if (!isOciError(error) || isOciError(error, 'ABORTED')) throw error;
     health.failed(repository.registry, error, origin.registry);
   }
 
@@ -91,16 +92,20 @@ export function throughMirrors(
     return await origin.fetch(descriptor, options);
   }
 
-  /** When one breaks off the next goes on from there. */
+  /**
+   * When one breaks off the next goes on from there; unless the caller, told of it, leaves the bytes to its other
+   * connections, and then nothing is said against the mirror. That one gives no parts is for the caller to hear, too.
+   */
   async function* fetchLarge(
     holders: Repository[],
     descriptor: Descriptor,
-    { offset = 0, signal }: FetchOptions,
+    { offset = 0, end, signal, onSetback }: FetchOptions,
   ): AsyncGenerator<Buffer, void> {
     let held = offset;
     for (const repository of holders) {
       try {
-        const stream = await repository.fetch(descriptor, { offset: held, signal });
+        const heard = repository === origin ? onSetback : undefined;
+        const stream = await repository.fetch(descriptor, { offset: held, end, signal, onSetback: heard });
         try {
           for await (const chunk of stream as AsyncIterable<Buffer>) {
             if (repository !== origin) noteGiver(descriptor.digest, repository);
@@ -112,7 +117,9 @@ export function throughMirrors(
         }
         return;
       } catch (error) {
-        if (repository === origin) throw error;
+        if (repository === origin || isOciError(error, 'UNSUPPORTED')) throw error;
+        if (isOciError(error) && !isLacking(error))
+          onSetback?.(error.code === 'RATE_LIMITED' ? 429 : undefined);
         passOn(error, repository, signal);
       }
     }
@@ -125,8 +132,6 @@ export function throughMirrors(
 
   return {
     ...origin,
-    // Each part of a blob might come from another mirror: blobs are read in one piece.
-    connections: 1,
     async resolve(reference, options) {
       for (const mirror of mirrors) {
         const { repository } = mirror;

@@ -28,17 +28,19 @@ export async function servePlace(place: MemoryPlace, tls?: Certificate): Promise
       response.writeHead(404, { 'content-type': 'application/json' });
       return void response.end('{"errors":[{"code":"MANIFEST_UNKNOWN","message":"not here"}]}');
     }
-    const [, from = '0'] = /^bytes=(\d+)-$/.exec(request.headers.range ?? '') ?? [];
+    const [, from = '', to = ''] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
     const start = Number(from);
+    const end = to === '' ? raw.length : Math.min(raw.length, Number(to) + 1);
+    const isPart = start > 0 || to !== '';
     const known =
       kind === 'manifests' ? (JSON.parse(raw.toString()) as { mediaType?: string }).mediaType : undefined;
-    response.writeHead(start > 0 ? 206 : 200, {
+    response.writeHead(isPart ? 206 : 200, {
       'content-type': known ?? 'application/octet-stream',
-      'content-length': raw.length - start,
+      'content-length': end - start,
       'docker-content-digest': digest,
-      ...(start > 0 ? { 'content-range': `bytes ${start}-${raw.length - 1}/${raw.length}` } : {}),
+      ...(isPart ? { 'content-range': `bytes ${start}-${end - 1}/${raw.length}` } : {}),
     });
-    response.end(request.method === 'HEAD' ? undefined : raw.subarray(start));
+    response.end(request.method === 'HEAD' ? undefined : raw.subarray(start, end));
   }, tls);
   const self: PlaceServer = {
     ...server,
