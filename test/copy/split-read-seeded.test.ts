@@ -113,7 +113,7 @@ function strictIngest(offset: number): SplitIngest & { reach(): number } {
 }
 
 /** One attempt; resolves to what is there without a gap, and why it ended. */
-async function attempt(run: Run, offset: number): Promise<{ reach: number; failure: unknown }> {
+async function attempt(run: Run, offset: number): Promise<{ reach: number; failure: Error | undefined }> {
   const ingest = strictIngest(offset);
   let reading: Reading | undefined;
   const group: FlowGroup = {
@@ -130,13 +130,13 @@ async function attempt(run: Run, offset: number): Promise<{ reach: number; failu
     },
   };
   const descriptor: Descriptor = { mediaType: 'x/y', digest: digestOf('x'), size: run.size };
-  let failure: unknown;
+  let failure: Error | undefined;
   let isOver = false;
   async function read(): Promise<void> {
     try {
       await readSplit(sourceOf(run), ingest, descriptor, { group, onHeld() {} });
     } catch (error) {
-      failure = error;
+      failure = error as Error;
     }
     isOver = true;
   }
