@@ -95,9 +95,12 @@ export function behind(address: string, agent?: Agent): Upstream {
   const [host, port] = address.split(':');
   return async ({ method, path, headers, body: sent }) => {
     const request = httpRequest({ host, port, method, path, headers, ...(agent && { agent }) });
+    const answered = once(request, 'response');
+    // A registry that answers before it has read everything closes the connection while the rest is sent.
+    request.on('error', () => {});
     if (sent === undefined) request.end();
     else sent.pipe(request);
-    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    const [response] = (await answered) as [IncomingMessage];
     const body = await buffer(response);
     const kept = Object.entries(response.headers).filter(([name]) => name !== 'connection');
     return {
