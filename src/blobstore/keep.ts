@@ -27,8 +27,8 @@ export interface Keeper {
   /** To be called now and then while something is on its way. Takes 50 ns when nothing is due. */
   beat(): void;
   /**
-   * Makes everything young that the image is made of. The answer is to be called in the transaction that names it: it
-   * does so once more, however long the transaction was waited for.
+   * Makes everything young that the image is made of. The answer does so again: it is to be called in the transaction that
+   * names the image, and now and then while that is waited for, so that the wait may be longer than a grace period.
    * Both throw BLOB_NOT_FOUND when something that was counted on has been removed meanwhile.
    */
   name(root: Descriptor): Promise<() => void>;

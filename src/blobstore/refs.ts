@@ -32,7 +32,7 @@ const SCHEMA = `
 
 /**
  * Lets `name` stand for the descriptor; an image that had no name is then no longer listed without one.
- * `confirm` is called when nobody else can change names, and may throw.
+ * `confirm` is called when nobody else can change names, and now and then while that is waited for; it may throw.
  */
 export async function setRef(
   paths: StorePaths,
@@ -40,11 +40,15 @@ export async function setRef(
   descriptor: Descriptor,
   confirm?: () => void,
 ): Promise<void> {
-  await change(paths, (database) => {
-    confirm?.();
-    database.prepare('DELETE FROM refs WHERE name = ?').run(`@${descriptor.digest}`);
-    upsert(database, name, entryText(name, descriptor), twinText(paths, name, descriptor));
-  });
+  await change(
+    paths,
+    (database) => {
+      confirm?.();
+      database.prepare('DELETE FROM refs WHERE name = ?').run(`@${descriptor.digest}`);
+      upsert(database, name, entryText(name, descriptor), twinText(paths, name, descriptor));
+    },
+    confirm,
+  );
 }
 
 /** The entry that older tools read, behind the image's own; empty where they read that. */
@@ -121,10 +125,13 @@ export function listRefs(paths: StorePaths): IndexEntry[] {
 /**
  * One transaction: takes in what another tool did to index.json, makes the change, writes index.json anew, commits.
  * Takes 2 ms, and 60 ms among 10,000 names. A process that dies between the last two leaves an index.json that is one
- * change ahead; it counts as another tool's.
+ * change ahead; it counts as another tool's. `waiting` is called before each attempt but the first.
  */
-function change<T>(paths: StorePaths, work: (database: DatabaseSync) => T): Promise<T> {
+function change<T>(paths: StorePaths, work: (database: DatabaseSync) => T, waiting?: () => void): Promise<T> {
+  let isLate = false;
   return whenFree(() => {
+    if (isLate) waiting?.();
+    isLate = true;
     const database = new DatabaseSync(paths.database, { timeout: 0 });
     try {
       database.exec('BEGIN IMMEDIATE');

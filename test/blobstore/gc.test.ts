@@ -1,6 +1,7 @@
 // gc: what goes, what stays, and what another process counts on at the moment it looks.
 import { chmodSync, existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, it } from 'vitest';
 import { acquireFreeLock } from '../../src/blobstore/lock.ts';
 import { blobPath, partialPath, storePaths } from '../../src/blobstore/paths.ts';
@@ -90,6 +91,25 @@ it('does not let a copy name what has gone meanwhile', async () => {
   await store.gc();
   await expect(other.tag(image, parseReference('a:2'))).rejects.toMatchObject({ code: 'BLOB_NOT_FOUND' });
   expect(await store.list()).toEqual([]);
+});
+
+it('spares the blobs of an image whose name waits for another process, however long', async () => {
+  const store = await newStore();
+  const place = memoryPlace();
+  const image = addImage(place);
+  await fill(store, place, image, 'a:1');
+  await store.untag(parseReference('a:1'));
+  const other = new DatabaseSync(storePaths(store.dir).database);
+  other.exec('BEGIN IMMEDIATE');
+  const naming = store.tag(image, parseReference('a:2'));
+  const young = async (): Promise<number> => (await store.gc({ dryRun: true })).young.count;
+  await expect.poll(young).toBe(place.blobs.size);
+  age(store);
+  await expect.poll(young).toBe(place.blobs.size);
+  other.exec('ROLLBACK');
+  other.close();
+  await naming;
+  expect(await store.check()).toMatchObject({ ok: true });
 });
 
 it('leaves a blob whose lock somebody holds', async () => {
