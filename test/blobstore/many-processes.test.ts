@@ -13,7 +13,7 @@ import { scratch } from './fill.ts';
 const PROCESSES = 16;
 const IMAGES = 5;
 
-it('keeps every name and one copy of every blob', async () => {
+it('keeps every name and one copy of every blob', { timeout: 120_000 }, async () => {
   const dir = join(scratch(), 'store');
   const script = join(import.meta.dirname, 'write-images.ts');
   const ends = Array.from({ length: PROCESSES }, async (_, worker) => {
