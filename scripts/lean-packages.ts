@@ -110,6 +110,12 @@ export const lazyOclif: Plugin = {
 };
 
 const PATCHES = [
+  // The first file that is read so starts Node's threads: 3 to 10 ms for two small files.
+  {
+    file: 'util/fs.js',
+    from: "await (0, promises_1.readFile)(path, 'utf8')",
+    to: "require('node:fs').readFileSync(path, 'utf8')",
+  },
   // ICU takes 8 ms before it has sorted the first two commands.
   { file: 'config/plugin.js', from: 'a.id.localeCompare(b.id)', to: 'a.id < b.id ? -1 : 1' },
   // Otherwise the default is loaded although there is one.
