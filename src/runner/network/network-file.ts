@@ -38,6 +38,8 @@ export interface Network {
   last?: string;
   /** The host has rules for its way out. */
   uplink?: boolean;
+  /** Why it has no way out, as the user was told; not said again with every container. */
+  told?: string;
   leases: Lease[];
 }
 

@@ -136,13 +136,18 @@ async function begin(folder: string, network: Network, cable: Cable, notes: stri
   const subnet = subnetOf(network);
   const reason = network.internal ? 'it is internal' : noWayOut();
   if (reason !== undefined) {
-    if (!network.internal) notes.push(`no way out of network ${network.name}: ${reason}`);
     await dropUplink(folder, network);
+    if (!network.internal && network.told !== reason) {
+      notes.push(`no way out of network ${network.name}: ${reason}`);
+      const { uplink: _, ...rest } = network;
+      writeNetwork(folder, { ...rest, told: reason });
+    }
     await createSwitch(subnet, cable, undefined);
     return false;
   }
   const name = uplinkName(folder, network.name);
-  writeNetwork(folder, { ...network, uplink: true });
+  const { told: _, ...rest } = network;
+  writeNetwork(folder, { ...rest, uplink: true });
   await createSwitch(subnet, cable, await prepareUplink(name, subnet));
   await raiseUplink(name, subnet);
   return true;

@@ -139,6 +139,24 @@ describe.runIf(canUseNetworks())('the way out of a network', () => {
     expect(machine.run(['cat', '/proc/sys/net/ipv4/ip_forward']).stdout).toBe('0\n');
     expect(rules(machine)).toBe('');
   });
+
+  it('is missed with one note, not with one for each container, until there is one again', async () => {
+    const forward = (value: 0 | 1) =>
+      must(machine, 'sh', '-c', `echo ${value} > /proc/sys/net/ipv4/ip_forward`);
+    const notesOf = async (name: string): Promise<number> => {
+      const container = await machine.container(name, ['bridge']);
+      const { notes } = await machine.attach(container);
+      await machine.detach(container);
+      await container.kill();
+      return notes.length;
+    };
+    forward(0);
+    expect([await notesOf('one'), await notesOf('two')]).toEqual([1, 0]);
+    forward(1);
+    expect(await notesOf('three')).toBe(0);
+    forward(0);
+    expect(await notesOf('four')).toBe(1);
+  });
 });
 
 function must(where: { run: FakeContainer['run'] }, ...command: string[]): void {
