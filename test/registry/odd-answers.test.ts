@@ -45,6 +45,19 @@ describe('others', () => {
     });
   });
 
+  it.each([
+    'sha256:../../../../etc/passwd',
+    `sha256:${'a'.repeat(63)}/`,
+    `sha256:${'A'.repeat(64)}`,
+    `sha256:${'a'.repeat(64)}/../x`,
+  ])('a digest header that is no digest counts as none: %s (CVE-2024-3727)', async (digest) => {
+    const headers = { ...good, 'docker-content-digest': digest, 'content-length': String(manifest.length) };
+    anonymous(host).head('/v2/app/manifests/1').reply(200, '', headers);
+    anonymous(host).get('/v2/app/manifests/1').reply(200, manifest, headers);
+    const descriptor = await dialogue.repository(name).resolve(parseReference(`${name}:1`), { cheap: true });
+    expect(descriptor).toEqual(described);
+  });
+
   it('content that is not the digest asked for is refused', async () => {
     const digest = sha256('wanted');
     anonymous(host)
