@@ -1,4 +1,5 @@
 // Unpacks that go wrong at any moment, and many at once: the destination is whole or absent, and the store is clean.
+// $OCITOOL_TROUBLE=10 tries ten times as many moments.
 import { execFileSync } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
@@ -18,6 +19,8 @@ import { snapshot } from '../support/disk-snapshot.ts';
 import { layerAt, writeLayers } from '../support/layers.ts';
 import { serveImage } from '../support/served-image.ts';
 import { buildTar, directory, file } from '../support/tar-builder.ts';
+
+const MORE = Number(process.env.OCITOOL_TROUBLE ?? 1);
 
 let work: string;
 let places: string;
@@ -76,7 +79,7 @@ describe('a layer with wrong bytes', () => {
       const [tar] = tars() as [Buffer];
       const whole = compress(tar);
       const root = join(places, 'rootfs');
-      for (let round = 0; round < 16; round++) {
+      for (let round = 0; round < 16 * MORE; round++) {
         const at = randomInt(whole.length);
         const bad = round % 2 === 0 ? whole.subarray(0, at) : Buffer.from(whole);
         if (round % 2 === 1) bad[at] = (bad[at] as number) ^ (1 << randomInt(8));
@@ -103,60 +106,68 @@ describe('a layer with wrong bytes', () => {
         }
       }
     },
-    120_000,
+    120_000 * MORE,
   );
 });
 
-test.skipIf(process.geteuid?.() !== 0)('a disk that is full at any moment', async () => {
-  const layers = layersOf(tars());
-  let full = 0;
-  for (let round = 0; round < 12; round++) {
-    const disk = join(work, 'disk');
-    mkdirSync(disk);
-    // The tree takes 2.7 MB.
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${randomInt(64, 3500)}k`, 'tmpfs', disk]);
-    try {
-      const root = join(disk, 'rootfs');
-      const outcome = await unpack(layers, root).then(
-        () => 'unpacked',
-        (error: unknown) => (isOciError(error) ? error.code : error),
-      );
-      expect(['unpacked', 'DISK_FULL']).toContain(outcome);
-      if (outcome === 'DISK_FULL') full++;
-      expect(readdirSync(disk)).toEqual(outcome === 'unpacked' ? ['rootfs'] : []);
-    } finally {
-      execFileSync('umount', [disk]);
-      rmSync(disk, { recursive: true });
+test.skipIf(process.geteuid?.() !== 0)(
+  'a disk that is full at any moment',
+  async () => {
+    const layers = layersOf(tars());
+    let full = 0;
+    for (let round = 0; round < 12 * MORE; round++) {
+      const disk = join(work, 'disk');
+      mkdirSync(disk);
+      // The tree takes 2.7 MB.
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${randomInt(64, 3500)}k`, 'tmpfs', disk]);
+      try {
+        const root = join(disk, 'rootfs');
+        const outcome = await unpack(layers, root).then(
+          () => 'unpacked',
+          (error: unknown) => (isOciError(error) ? error.code : error),
+        );
+        expect(['unpacked', 'DISK_FULL']).toContain(outcome);
+        if (outcome === 'DISK_FULL') full++;
+        expect(readdirSync(disk)).toEqual(outcome === 'unpacked' ? ['rootfs'] : []);
+      } finally {
+        execFileSync('umount', [disk]);
+        rmSync(disk, { recursive: true });
+      }
     }
-  }
-  expect(full).toBeGreaterThan(0);
-});
+    expect(full).toBeGreaterThan(0);
+  },
+  120_000 * MORE,
+);
 
-test('killed at any moment, from a registry and from the store', async () => {
-  const served = await serveImage();
-  try {
-    const env = { OCITOOL_STORE: join(work, 'store') };
-    const root = join(places, 'rootfs');
-    const began = performance.now();
-    await cli(['unpack', served.name, root], { env });
-    const duration = performance.now() - began;
-    const whole = snapshot(root);
-    removeTree(root);
-    for (let round = 0; round < 8; round++) {
-      if (round % 2 === 0) rmSync(env.OCITOOL_STORE, { recursive: true, force: true });
-      const running = startCli(['unpack', served.name, root], { env });
-      // Not waiting for anything: the moment is any.
-      await Promise.race([pause(randomInt(Math.ceil(duration) + 50)), once(running.process, 'exit')]);
-      running.process.kill('SIGKILL');
-      await running.result;
-      if (existsSync(root)) expect(snapshot(root)).toEqual(whole);
+test(
+  'killed at any moment, from a registry and from the store',
+  async () => {
+    const served = await serveImage();
+    try {
+      const env = { OCITOOL_STORE: join(work, 'store') };
+      const root = join(places, 'rootfs');
+      const began = performance.now();
+      await cli(['unpack', served.name, root], { env });
+      const duration = performance.now() - began;
+      const whole = snapshot(root);
       removeTree(root);
-      // Killed before that file is there, there is no store yet.
-      if (existsSync(join(env.OCITOOL_STORE, 'oci-layout'))) await cli(['check'], { env });
+      for (let round = 0; round < 8 * MORE; round++) {
+        if (round % 2 === 0) rmSync(env.OCITOOL_STORE, { recursive: true, force: true });
+        const running = startCli(['unpack', served.name, root], { env });
+        // Not waiting for anything: the moment is any.
+        await Promise.race([pause(randomInt(Math.ceil(duration) + 50)), once(running.process, 'exit')]);
+        running.process.kill('SIGKILL');
+        await running.result;
+        if (existsSync(root)) expect(snapshot(root)).toEqual(whole);
+        removeTree(root);
+        // Killed before that file is there, there is no store yet.
+        if (existsSync(join(env.OCITOOL_STORE, 'oci-layout'))) await cli(['check'], { env });
+      }
+      await cli(['unpack', served.name, root], { env });
+      expect(snapshot(root)).toEqual(whole);
+    } finally {
+      await served.close();
     }
-    await cli(['unpack', served.name, root], { env });
-    expect(snapshot(root)).toEqual(whole);
-  } finally {
-    await served.close();
-  }
-}, 120_000);
+  },
+  120_000 * MORE,
+);
