@@ -73,6 +73,14 @@ test('a registry that knows no ranges is asked for a part once, and nothing is r
   expect(asked.length).toBeLessThanOrEqual(2);
 });
 
+test('a registry that answers parts with 416 gives the blob as a whole', async () => {
+  const asked = await pullOverLine((_, range) =>
+    range === undefined ? { type: 'none' } : { type: 'status', status: 416 },
+  );
+  expect(asked.filter((range) => range === 'everything')).toHaveLength(1);
+  expect(asked.length).toBeGreaterThan(1);
+});
+
 test.each([1, 4])('connections that break, limits and wrong parts do no harm (seed %i)', async (seed) => {
   const random = randomFrom(seed);
   await pullOverLine((number): Fault => {
