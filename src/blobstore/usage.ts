@@ -1,6 +1,7 @@
 // What a store takes up, for `df`.
 import { join } from 'node:path';
 import { listBlobs, names, sizeOf } from './blob-files.ts';
+import { isLayerIndexName } from './layer-index-files.ts';
 import { blobPath, type StorePaths } from './paths.ts';
 import { reachable } from './reachable.ts';
 import { listRefs } from './refs.ts';
@@ -22,6 +23,8 @@ export interface StoreUsage {
   /** Partial downloads. */
   ingest: Amount;
   layerRecords: Amount;
+  /** What `ls`, `cat` and others are answered from. */
+  layerIndexes: Amount;
   /** Root file systems of containers. */
   trees: Amount;
 }
@@ -44,6 +47,7 @@ export function storeUsage(paths: StorePaths): StoreUsage {
     unreferenced,
     ingest: folder(paths.ingest, (name) => !name.endsWith('.lock')),
     layerRecords: folder(paths.layers, (name) => name.endsWith('.json')),
+    layerIndexes: folder(paths.layers, isLayerIndexName),
     trees: usageOfTrees(paths),
   };
 }

@@ -25,6 +25,7 @@ export default class Df extends OciCommand<typeof Df> {
           row('of these unreferenced', usage.unreferenced.count, usage.unreferenced.bytes),
           row('partial downloads', usage.ingest.count, usage.ingest.bytes),
           row('layer records', usage.layerRecords.count, usage.layerRecords.bytes),
+          row('layer indexes', usage.layerIndexes.count, usage.layerIndexes.bytes),
           row('root file systems', usage.trees.count, usage.trees.bytes),
         ],
         { width },

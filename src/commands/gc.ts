@@ -27,7 +27,10 @@ export default class Gc extends OciCommand<typeof Gc> {
       helpValue: 'PATTERN',
       summary: 'Spare these names from --older-than; * stands for anything but /, ** for anything',
     }),
-    grace: durationFlag({ summary: 'Spare unused blobs younger than this. Default: 1h' }),
+    grace: durationFlag({
+      summary:
+        'Spare unused blobs younger than this, 1m at least; 0 when nothing else uses the store. Default: 1h',
+    }),
     'partial-age': durationFlag({ summary: 'Remove partial downloads untouched for this long. Default: 7d' }),
     'tagged-only': Flags.boolean({
       summary: 'Manifests pushed to serve by digest go too, unless a tag leads to them',
@@ -64,7 +67,7 @@ function lines(swept: Swept, width: number): string[] {
       [
         row('unused blobs', blobs.count, blobs.bytes),
         row('partial downloads', partials.count, partials.bytes),
-        row('layer records', layerRecords.count, layerRecords.bytes),
+        row('layer records and indexes', layerRecords.count, layerRecords.bytes),
         row('root file systems', trees.count, trees.bytes),
         row('unused but young, left', young.count, young.bytes),
       ],

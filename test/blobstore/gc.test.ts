@@ -169,6 +169,18 @@ it('removes what was learnt about layers that are gone', async () => {
   expect(await store.layerRecord(gone.digest)).toBeUndefined();
 });
 
+it('a grace that pulls under way cannot keep up with is refused, none at all is not', async () => {
+  const store = await newStore();
+  const client = createClient({ store: store.dir });
+  await putBlob(store, addBlob(memoryPlace(), '', 'unused'), Buffer.from('unused'));
+  for (const grace of [1, 59_999]) {
+    await expect(gc(client, { grace })).rejects.toMatchObject({ code: 'USAGE' });
+  }
+  expect(await gc(client, { grace: 60_000 })).toMatchObject({ young: { count: 1 } });
+  age(store);
+  expect(await gc(client, { grace: 0 })).toMatchObject({ blobs: { count: 1 } });
+});
+
 it('removes old names that no pattern spares', async () => {
   const dir = join(scratch(), 'store');
   const client = createClient({ store: dir });

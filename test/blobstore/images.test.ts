@@ -1,9 +1,11 @@
 // What `images` and `df` tell: sizes by what is there, shared layers counted once.
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { listImages } from '../../src/blobstore/images.ts';
+import { layerIndexPath } from '../../src/blobstore/layer-index-files.ts';
 import { openStore } from '../../src/blobstore/store.ts';
 import { addBlob, addImage, addIndex, memoryPlace } from '../support/image-builder.ts';
 import { fill, putBlob, scratch } from './fill.ts';
@@ -95,7 +97,7 @@ it('lists an image whose manifest is missing or damaged', async () => {
   ]);
 });
 
-it('counts partial downloads, layer records and blobs that no name leads to', async () => {
+it('counts partial downloads, layer records and indexes, and blobs that no name leads to', async () => {
   const store = await openStore(scratch());
   const place = memoryPlace();
   const orphan = addBlob(place, 'application/octet-stream', randomBytes(123));
@@ -111,11 +113,13 @@ it('counts partial downloads, layer records and blobs that no name leads to', as
     entries: 1,
     files: 1,
   });
+  writeFileSync(layerIndexPath(store.dir, orphan.digest), 'index');
   expect(await store.usage()).toMatchObject({
     images: 0,
     unreferenced: { count: 1, bytes: 123 },
     ingest: { count: 1, bytes: 45 },
     layerRecords: { count: 1 },
+    layerIndexes: { count: 1, bytes: 5 },
   });
 });
 
