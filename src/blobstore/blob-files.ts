@@ -1,9 +1,9 @@
 // The blob files themselves: which there are, and whether one is whole.
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileError, systemCode } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
-import { type Digest, isDigest } from '../reference/digest.ts';
+import { algorithmOf, type Digest, digestOf, isDigest } from '../reference/digest.ts';
 import { blobPath, type StorePaths } from './paths.ts';
 
 /** True when the blob's file has the promised size: one that a power cut shortened counts as absent (see ingest.ts). */
@@ -26,19 +26,33 @@ export function listBlobs(paths: StorePaths): { digests: Digest[]; strangers: st
   return { digests, strangers };
 }
 
-/** Digests of all blobs, in no order, among names that are none. A tenth of a listing of 80,000 in order. */
+/** Digests of all blobs, in no order, among names that are none. 80,000 take a fifth of a second. */
 export function blobNames(paths: StorePaths): Set<string> {
   const found = new Set<string>();
   for (const algorithm of names(paths.blobs)) {
-    for (const hex of readdirSync(join(paths.blobs, algorithm))) found.add(`${algorithm}:${hex}`);
+    for (const hex of unsorted(join(paths.blobs, algorithm))) found.add(`${algorithm}:${hex}`);
   }
   return found;
 }
 
+/** True when the file's bytes have the digest. Reads it whole. */
+export function isIntact(paths: StorePaths, digest: Digest): boolean {
+  try {
+    return digestOf(readFileSync(blobPath(paths, digest)), algorithmOf(digest)) === digest;
+  } catch {
+    return false;
+  }
+}
+
 /** A directory's names in order; none when it is missing or a file. */
 export function names(path: string): string[] {
+  return unsorted(path).sort();
+}
+
+/** Sorting 80,000 takes ten times as long as listing them. */
+function unsorted(path: string): string[] {
   try {
-    return readdirSync(path).sort();
+    return readdirSync(path);
   } catch (error) {
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return [];
     throw fileError(error, path);

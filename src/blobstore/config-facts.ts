@@ -12,9 +12,10 @@ export interface ConfigFacts {
   platform?: Platform | undefined;
 }
 
-/** Undefined when it is no image's config, too large, absent or no JSON object. */
+/** Nothing of an artifact's config. Undefined when it should say something and is too large, absent or no JSON object. */
 export function readConfigFacts(paths: StorePaths, config: Descriptor): ConfigFacts | undefined {
-  if (!isImageConfigType(config.mediaType) || config.size > MANIFEST_LIMIT) return undefined;
+  if (!isImageConfigType(config.mediaType)) return {};
+  if (config.size > MANIFEST_LIMIT) return undefined;
   const text = readBlobText(paths, config.digest);
   return text === undefined ? undefined : configFacts(text);
 }

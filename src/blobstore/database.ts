@@ -20,6 +20,12 @@ export function isBusy(error: unknown): boolean {
   return resultCode(error) === BUSY;
 }
 
+/** True when the error is what a file says that is no database, or no more. */
+export function isDamaged(error: unknown): boolean {
+  const code = resultCode(error);
+  return code === CORRUPT || code === NOTADB;
+}
+
 /** A failure of SQLite, or of the files around it, as ours. */
 export function databaseError(error: unknown, path: string): OciError {
   switch (resultCode(error)) {

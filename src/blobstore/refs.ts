@@ -140,7 +140,10 @@ function change<T>(paths: StorePaths, work: (database: DatabaseSync) => T, waiti
       const result = work(database);
       sweep(paths);
       const entries = database
-        .prepare("SELECT group_concat(descriptor || twin, ',' || char(10) ORDER BY name) AS text FROM refs")
+        // Sorted by the key as they lie: an ORDER BY within group_concat takes four times as long.
+        .prepare(
+          "SELECT group_concat(entry, ',' || char(10)) AS text FROM (SELECT descriptor || twin AS entry FROM refs ORDER BY name)",
+        )
         .get();
       const stamp = stampOf(replaceFile(paths.indexFile, indexText(String(entries?.text ?? ''))));
       database.prepare("INSERT OR REPLACE INTO meta VALUES ('index', ?)").run(stamp);
@@ -222,8 +225,12 @@ function foreignEntries(paths: StorePaths, database: DatabaseSync): IndexEntry[]
 
 function rows(database: DatabaseSync): Map<string, Descriptor> {
   if (!hasTables(database)) return new Map();
-  const all = database.prepare('SELECT name, descriptor FROM refs').all();
-  return new Map(all.map((row) => [String(row.name), entryDescriptor(String(row.descriptor))]));
+  const all = database.prepare('SELECT name, descriptor FROM refs');
+  // Objects would take a quarter longer.
+  all.setReturnArrays(true);
+  return new Map(
+    (all.all() as unknown as [string, string][]).map(([name, text]) => [name, entryDescriptor(text)]),
+  );
 }
 
 /** False for the empty file that a process leaves which was killed before its first commit. */

@@ -1,5 +1,5 @@
 // Layers: what an image is made of, what each part weighs, which instruction made it, and who else has it.
-import { listImages } from '../blobstore/images.ts';
+import { sharersOf } from '../blobstore/sharers.ts';
 import { layerHistory } from '../manifest/history.ts';
 import type { Digest } from '../reference/digest.ts';
 import { type FileSum, type LayerFiles, readLayerFiles, type WastedPath } from '../rootfs/layer-files.ts';
@@ -75,7 +75,8 @@ export async function layers(
     const { manifest, config, name, descriptor } = opened;
     const store = await client.store();
     const history = layerHistory(manifest, config);
-    const sharers = await sharedLayers(client, opened);
+    const digests = manifest.layers.map(({ digest }) => digest);
+    const sharers = sharersOf(store, digests, opened.root.digest);
     const rows = await Promise.all(
       manifest.layers.map(async (layer, i): Promise<LayerInfo> => {
         const known = stats?.[i] ?? (await store.layerRecord(layer.digest));
@@ -121,14 +122,4 @@ async function readFiles(client: Client, image: string): Promise<ReadImage> {
     await opened.close();
     throw error;
   }
-}
-
-/** For each layer of the image, the other names in the store whose images hold it. */
-async function sharedLayers(client: Client, opened: OpenedImage): Promise<Map<Digest, string[]>> {
-  const sharers = new Map<Digest, string[]>(opened.manifest.layers.map((layer) => [layer.digest, []]));
-  for (const { name, descriptor, blobs } of await listImages(await client.store())) {
-    if (name === undefined || descriptor.digest === opened.root.digest) continue;
-    for (const digest of blobs) sharers.get(digest)?.push(name);
-  }
-  return sharers;
 }

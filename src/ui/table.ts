@@ -52,6 +52,7 @@ function widestFlexible(columns: Column[], widths: number[]): number | undefined
 /** `text` in at most `width` columns, the end replaced by `…` when it is longer. */
 export function truncate(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
+  if (isPlain(text)) return `${text.slice(0, Math.max(0, width - 1))}…`;
   let used = 0;
   let result = '';
   for (const character of text) {
@@ -70,11 +71,15 @@ function pad(text: string, width: number, align: 'left' | 'right'): string {
 
 /** Terminal columns: two for East Asian wide characters and emoji, none for combining marks. */
 function displayWidth(text: string): number {
-  // Nearly every cell is ASCII.
-  if (/^[\x20-\x7e…]*$/.test(text)) return text.length;
+  if (isPlain(text)) return text.length;
   let width = 0;
   for (const character of text) width += characterWidth(character);
   return width;
+}
+
+/** A column for each unit, as nearly every cell has: looking at each character takes a hundred times as long. */
+function isPlain(text: string): boolean {
+  return /^[\x20-\x7e…]*$/.test(text);
 }
 
 function characterWidth(character: string): number {
