@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Ground, prepareGround, root } from './ground.ts';
 import { links } from './links.ts';
+import { many } from './many.ts';
 import { SLOW_RUNS } from './measure.ts';
 import { publish } from './publish.ts';
 import { look, pull, type Row, rootfs, startup, stored, zstd } from './rows.ts';
@@ -21,6 +22,7 @@ const ROWS: Record<string, Row> = {
   memory,
   growth,
   look,
+  many,
   run,
   publish,
   startup,
