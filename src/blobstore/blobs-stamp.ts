@@ -26,7 +26,7 @@ export function blobsStamp(paths: StorePaths): string | undefined {
     if (stat === undefined || !isSettled(stat) || !TRUSTED.has(statfsSync(path).type)) return undefined;
     parts.push(`${name}:${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`);
   }
-  return parts.join(' ');
+  return JSON.stringify(parts);
 }
 
 /** A time to come is a clock that was set back. */

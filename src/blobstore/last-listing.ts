@@ -1,7 +1,6 @@
 // What the last listing said, for as long as it holds: the same images in a store with the same blobs. 80,000 blobs
 // need then not be looked for.
 import type { Descriptor, Platform } from '../manifest/descriptor.ts';
-import { digestOf } from '../reference/digest.ts';
 import { blobsStamp } from './blobs-stamp.ts';
 import { readKept, writeKept } from './kept.ts';
 import type { StorePaths } from './paths.ts';
@@ -31,7 +30,7 @@ type Row = [created: string | null, size: number, uniqueSize: number, ...platfor
 export function openLastListing(paths: StorePaths, roots: readonly Descriptor[]): LastListing {
   const blobs = blobsStamp(paths);
   if (blobs === undefined) return { facts: undefined, save() {} };
-  const stamp = `${stampOf(roots)} ${blobs}`;
+  const stamp = `${blobs}\n${textOf(roots)}`;
   const kept = readKept(paths, (database) =>
     database.prepare('SELECT facts FROM listing WHERE stamp = ?').get(stamp),
   );
@@ -47,12 +46,12 @@ export function openLastListing(paths: StorePaths, roots: readonly Descriptor[])
   };
 }
 
-/** Of all that a descriptor adds to what its document says. */
-function stampOf(roots: readonly Descriptor[]): string {
+/** All that a descriptor adds to what its document says. Not hashed: loading the hashes takes longer than comparing. */
+function textOf(roots: readonly Descriptor[]): string {
   const lines = roots.map(({ digest, size, platform }) =>
     platform === undefined ? `${digest} ${size}` : `${digest} ${size} ${JSON.stringify(platform)}`,
   );
-  return digestOf(lines.join('\n'));
+  return lines.join('\n');
 }
 
 function toRow({ created, size, uniqueSize, platforms }: ImageFacts): Row {
