@@ -92,7 +92,8 @@ export abstract class OciCommand<T extends typeof Command> extends Command {
   }
 
   protected override async catch(error: unknown): Promise<void> {
-    reportFailure(error, this.argv);
+    const flags = Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags }).map((name) => `--${name}`);
+    reportFailure(error, this.argv, { command: this.id?.replaceAll(':', ' '), flags });
   }
 }
 

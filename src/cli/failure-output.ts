@@ -3,11 +3,12 @@ import { OciError } from '../errors.ts';
 import { redact } from '../redact.ts';
 import { createPaint, wantsColor } from '../ui/color.ts';
 import { failureLines, toFailure } from '../ui/failure.ts';
+import { asUsageError, type KnownWords } from './usage-error.ts';
 
-/** Reports `error` as the outcome of the command line `argv`. Nothing is thrown. */
-export function reportFailure(error: unknown, argv: string[]): void {
+/** Reports `error` as the outcome of the command line `argv`, which could have had the words of `known`. Nothing is thrown. */
+export function reportFailure(error: unknown, argv: string[], known: KnownWords = {}): void {
   if (isOrderlyExit(error)) return;
-  const failure = toFailure(asUsageError(error) ?? unframed(error));
+  const failure = toFailure(asUsageError(error, known) ?? unframed(error));
   process.exitCode = failure.exitCode;
   const flags = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   if (flags.includes('--json')) {
@@ -32,19 +33,6 @@ export function reportFailure(error: unknown, argv: string[]): void {
 function isOrderlyExit(error: unknown): boolean {
   if (!(error instanceof Error) || !('code' in error)) return false;
   return error.code === 'EPIPE' || (error.code === 'EEXIT' && 'oclif' in error && exitOf(error) === 0);
-}
-
-/** What oclif's parser throws, as one line and a hint; undefined for anything else. */
-function asUsageError(error: unknown): OciError | undefined {
-  if (!(error instanceof Error) || !('oclif' in error) || error instanceof OciError) return undefined;
-  const [first = '', ...rest] = error.message
-    .split('\n')
-    .filter((line) => line.trim() !== '' && line !== 'See more help with --help');
-  const detail = rest.length === 0 ? '' : ` ${rest.map((line) => line.trim()).join(', ')}`;
-  return new OciError('USAGE', `${first}${detail}`, {
-    hint: 'see ocitool help, or --help after any command',
-    cause: error,
-  });
 }
 
 /** An error of a flag's own parser, without the lines that oclif writes around it. */

@@ -1,4 +1,6 @@
 // The command line's entry once the runtime is known to fit: oclif finds the command, our code reports what fails.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Interfaces, run } from '@oclif/core';
 import { reportFailure } from './failure-output.ts';
 
@@ -11,10 +13,18 @@ export async function main(argv: string[], root: string): Promise<void> {
   try {
     await run(withHelp(argv), { root, ...(process.env.DEBUG === undefined && { logger: silent }) });
   } catch (error) {
-    reportFailure(error, argv);
+    reportFailure(error, argv, { commands: commandsOf(root) });
   } finally {
     await dropMonitor?.();
   }
+}
+
+/** As people write them. Read for a failure only. */
+function commandsOf(root: string): string[] {
+  const { commands } = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'utf8')) as {
+    commands: Record<string, unknown>;
+  };
+  return Object.keys(commands).map((id) => id.replaceAll(':', ' '));
 }
 
 /** oclif's own would load a package, and is heard with DEBUG only. */
