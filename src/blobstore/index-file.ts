@@ -39,9 +39,11 @@ export function entryDescriptor(text: string): Descriptor {
   return withoutNames(descriptor);
 }
 
+const HEAD = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[';
+
 /** The file's content for entries already in JSON. */
-export function indexText(entries: string): string {
-  return `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[${entries}]}\n`;
+export function indexBytes(entries: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from(HEAD), entries, Buffer.from(']}\n')]);
 }
 
 /** The entries of index.json, none when there is no file. Throws STORE_INVALID. */
