@@ -5,7 +5,7 @@ import { fileError } from '../errors.ts';
 import type { ImageConfig } from '../manifest/config.ts';
 import type { Digest } from '../reference/digest.ts';
 import type { LayerStats } from '../rootfs/layer-source.ts';
-import { openStaging } from '../rootfs/staging.ts';
+import { checkDestination, openStaging } from '../rootfs/staging.ts';
 import { type UnpackOptions as EngineOptions, unpack as unpackLayers } from '../rootfs/unpack.ts';
 import type { Client } from './client.ts';
 import { type LocalImage, openLayers, rememberLayers } from './open-layers.ts';
@@ -40,6 +40,8 @@ export async function unpack(
   options: UnpackOptions = {},
 ): Promise<UnpackedImage> {
   const limits = { ...client.limits, ...options.limits };
+  // Before a registry is asked and layers are announced.
+  checkDestination(destination, options.force ?? false);
   const opened = await openLayers({ ...client, limits }, image);
   try {
     for (const { descriptor } of opened.layers) client.onProgress?.({ type: 'queued', descriptor });

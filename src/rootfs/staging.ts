@@ -32,9 +32,7 @@ export interface Staging {
  * the destination is replaced when the tree is published, not before. Throws DESTINATION_NOT_EMPTY, PERMISSION, IO.
  */
 export function openStaging(destination: string, force: boolean): Staging {
-  const target = realDestination(destination);
-  if (force) refuseSpecial(target, destination);
-  else refuseOccupied(target, destination);
+  const target = checkDestination(destination, force);
   removeOrphans(target, privatePrefix(basename(target), 'unpack'));
   let firstMade: string | undefined;
   let folder: string;
@@ -83,6 +81,14 @@ export function openStaging(destination: string, force: boolean): Staging {
       if (!published && firstMade !== undefined) removeEmpty(dirname(target), firstMade);
     },
   };
+}
+
+/** What `openStaging` says of a destination, before there is anything to stage; its real path. */
+export function checkDestination(destination: string, force: boolean): string {
+  const target = realDestination(destination);
+  if (force) refuseSpecial(target, destination);
+  else refuseOccupied(target, destination);
+  return target;
 }
 
 /** The destination with symlinks resolved as far as it exists: a link to a directory means that directory. */
