@@ -7,10 +7,10 @@
 //
 // Stopping half-way is harmless: each blob is a decision of its own, and parents have no say once they are unused.
 import { renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { fileError, OciError, throwIfAborted } from '../errors.ts';
-import type { Digest } from '../reference/digest.ts';
+import { fileError, OciError, systemCode, throwIfAborted } from '../errors.ts';
+import { type Digest, isDigest } from '../reference/digest.ts';
 import { listBlobs, names } from './blob-files.ts';
 import { acquireFreeLock } from './lock.ts';
 import { blobPath, partialPath, type StorePaths } from './paths.ts';
@@ -87,10 +87,7 @@ export async function sweepStore(paths: StorePaths, options: SweepOptions = {}):
   sweepRecords(paths, present, dryRun, result.layerRecords);
   for (const path of leftovers(paths, strangers)) {
     const age = path.startsWith(paths.blobs) ? grace : partialAge;
-    const lock = path.startsWith(paths.ingest)
-      ? `${path.replace(/(\.lock)?(-journal)?$/, '')}.lock`
-      : undefined;
-    const { size, went } = sweepFile(path, lock, start - age, dryRun);
+    const { size, went } = sweepFile(path, leftoverLock(paths, path), start - age, dryRun);
     if (went && size !== undefined && !/\.lock(-journal)?$/.test(path)) add(result.partials, size);
   }
   result.trees = await sweepTrees(paths, { used, before: start - partialAge, dryRun });
@@ -127,6 +124,8 @@ function sweepFile(
     if (now.mtimeMs >= before) return { size, went: false };
     return { size: now.size, went: removeOld(path, before) };
   } catch (error) {
+    // What has no lock may be another gc's a moment earlier.
+    if (systemCode(error) === 'ENOENT') return { went: false };
     throw fileError(error, path);
   } finally {
     lock?.remove();
@@ -167,6 +166,13 @@ function leftovers(paths: StorePaths, strangers: string[]): string[] {
     ...names(paths.uploads).map((name) => join(paths.uploads, name)),
     ...strangers.filter((name) => name.endsWith('.tmp')).map((name) => join(paths.root, name)),
   ];
+}
+
+/** The lock of whoever is at the file: a partial blob's, or that of the blob it was moved away from (removeOld) or written for. */
+function leftoverLock(paths: StorePaths, path: string): string | undefined {
+  if (path.startsWith(paths.ingest)) return `${path.replace(/(\.lock)?(-journal)?$/, '')}.lock`;
+  const digest = `${basename(dirname(path))}:${basename(path).split('.')[0]}`;
+  return path.startsWith(paths.blobs) && isDigest(digest) ? lockPath(paths, digest) : undefined;
 }
 
 function lockPath(paths: StorePaths, digest: Digest): string {

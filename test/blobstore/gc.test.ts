@@ -1,7 +1,18 @@
 // gc: what goes, what stays, and what another process counts on at the moment it looks.
-import { chmodSync, existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { text } from 'node:stream/consumers';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { acquireFreeLock } from '../../src/blobstore/lock.ts';
 import { blobPath, partialPath, storePaths } from '../../src/blobstore/paths.ts';
@@ -9,12 +20,14 @@ import { recordPushed } from '../../src/blobstore/served.ts';
 import { type BlobStore, openStore } from '../../src/blobstore/store.ts';
 import { createClient } from '../../src/client/client.ts';
 import { gc } from '../../src/client/gc.ts';
-import type { Digest } from '../../src/reference/digest.ts';
+import { type Digest, digestOf } from '../../src/reference/digest.ts';
 import { parseReference } from '../../src/reference/reference.ts';
 import { addBlob, addImage, addIndex, memoryPlace } from '../support/image-builder.ts';
 import { fill, putBlob, scratch } from './fill.ts';
 
 const HOUR = 3_600_000;
+/** For a machine that does much else. */
+const LONG = { timeout: 60_000 };
 
 async function newStore(): Promise<BlobStore> {
   return openStore(join(scratch(), 'store'));
@@ -121,6 +134,54 @@ it('leaves a blob whose lock somebody holds', async () => {
   expect((await store.gc()).young.count).toBe(1);
   lock?.release();
   expect((await store.gc()).blobs.count).toBe(1);
+});
+
+it('leaves to another gc what that one has moved out of the way', async () => {
+  const store = await newStore();
+  const unused = addBlob(memoryPlace(), 'text/plain', 'unused');
+  await putBlob(store, unused, Buffer.from('unused'));
+  const paths = storePaths(store.dir);
+  const aside = `${blobPath(paths, unused.digest)}.1-gc.tmp`;
+  renameSync(blobPath(paths, unused.digest), aside);
+  age(store);
+  const lock = acquireFreeLock(`${partialPath(paths, unused.digest)}.lock`);
+  await store.gc();
+  expect(existsSync(aside)).toBe(true);
+  // It died.
+  lock?.release();
+  await store.gc();
+  expect(existsSync(aside)).toBe(false);
+});
+
+it('may run several times at once: each old file is removed by one of them, and none fails', {
+  timeout: 120_000,
+}, async () => {
+  const store = await newStore();
+  const paths = storePaths(store.dir);
+  await putBlob(store, addBlob(memoryPlace(), '', 'makes the store'), Buffer.from('makes the store'));
+  mkdirSync(paths.uploads, { recursive: true });
+  const folder = join(paths.blobs, 'sha256');
+  const script = join(import.meta.dirname, 'gc-worker.ts');
+  const sweeps = Array.from({ length: 3 }, () =>
+    spawn(process.execPath, [script, 'sweep', store.dir, '', String(HOUR)], { stdio: 'pipe' }),
+  );
+  const ends = sweeps.map(({ stdout, stderr }) => Promise.all([text(stdout), text(stderr)]));
+  const then = new Date(Date.now() - 24 * 8 * HOUR);
+  const blobs = 500;
+  for (let i = 0; i < blobs; i += 1) {
+    const blob = join(folder, digestOf(String(i)).slice(7));
+    for (const path of [blob, `${blob}.left.tmp`, join(paths.uploads, String(i))]) {
+      writeFileSync(path, '');
+      utimesSync(path, then, then);
+    }
+    await nextTurn();
+  }
+  await expect.poll(() => [folder, paths.uploads].flatMap((one) => readdirSync(one)).length, LONG).toBe(1);
+  for (const { stdin } of sweeps) stdin.end();
+  const said = await Promise.all(ends);
+  expect(said.map(([, errors]) => errors)).toEqual(['', '', '']);
+  const went = said.map(([output]) => (JSON.parse(output) as { went: number }).went);
+  expect(went.reduce((sum, one) => sum + one, 0)).toBe(blobs);
 });
 
 it('keeps the bytes of a name set again by digest', async () => {
