@@ -5,8 +5,8 @@ import { Readable } from 'node:stream';
 import { acquireFreeLock } from '../../src/blobstore/lock.ts';
 import { storePaths } from '../../src/blobstore/paths.ts';
 import { openStore } from '../../src/blobstore/store.ts';
-import { createClient } from '../../src/client/client.ts';
-import { type PulledImage, pull } from '../../src/client/pull.ts';
+import { type Client, createClient } from '../../src/client/client.ts';
+import { pull } from '../../src/client/pull.ts';
 import { type ErrorCode, isOciError, OciError } from '../../src/errors.ts';
 import type { Descriptor } from '../../src/manifest/descriptor.ts';
 import { OCI_INDEX, OCI_MANIFEST } from '../../src/manifest/media-types.ts';
@@ -46,10 +46,15 @@ export function seededImages(): SeededImage[] {
 }
 
 function seededImage(random: Random, sizes: readonly number[], indexed: boolean): SeededImage {
-  const place = memoryPlace();
   const layers = sizes.map((size) =>
     Buffer.from(Array.from({ length: size }, () => Math.floor(random() * 256))),
   );
+  return imageOfLayers(layers, indexed);
+}
+
+/** An image of these layers for linux/amd64, alone or in an index beside another one. */
+export function imageOfLayers(layers: Buffer[], indexed: boolean): SeededImage {
+  const place = memoryPlace();
   const image = addImage(place, { layers, platform: { os: 'linux', architecture: 'amd64' } });
   const others = indexed ? [addImage(place, { platform: { os: 'linux', architecture: 's390x' } })] : [];
   const root = indexed ? addIndex(place, [image, ...others].map(withPlatform)) : image;
@@ -69,8 +74,21 @@ function withPlatform(descriptor: Descriptor, i: number): Descriptor {
   return { ...descriptor, platform: { os: 'linux', architecture: i === 0 ? 'amd64' : 's390x' } };
 }
 
+/** Gets the image by the client, and throws when it is another one. */
+export type Getter = (client: Client, name: string, image: SeededImage) => Promise<void>;
+
+const pulled: Getter = async (client, name, { root }) => {
+  const [got] = await pull(client, name);
+  if (got?.root.digest !== root.digest) throw new Error(`another image: ${got?.root.digest}`);
+};
+
 /** Runs a seed in `dir`, which is gone afterwards. Throws what does not hold, with the faults that were played. */
-export async function runSeed(seed: number, images: readonly SeededImage[], dir: string): Promise<void> {
+export async function runSeed(
+  seed: number,
+  images: readonly SeededImage[],
+  dir: string,
+  get: Getter = pulled,
+): Promise<void> {
   const random = randomFrom(seed);
   const image = pick(random, images);
   const dead = random() < DEADLY_SHARE ? pick(random, image.layers) : undefined;
@@ -81,7 +99,7 @@ export async function runSeed(seed: number, images: readonly SeededImage[], dir:
       plan,
       image,
       { tokenUses: tokens ? 8 + Math.floor(random() * 20) : undefined, again: random() < 0.1 },
-      dir,
+      { dir, get },
     );
   } catch (error) {
     throw new Error(`seed ${seed}: ${String(error)}\n${plan.played.join('\n')}`, { cause: error });
@@ -94,7 +112,7 @@ async function play(
   plan: FaultPlan,
   image: SeededImage,
   { tokenUses, again }: { tokenUses: number | undefined; again: boolean },
-  dir: string,
+  { dir, get }: { dir: string; get: Getter },
 ): Promise<void> {
   let fails = true;
   const registry = memoryRegistry(image);
@@ -108,8 +126,8 @@ async function play(
   });
   const name = `${proxy.address}/app:1`;
   try {
-    const failure = await pull(client, name).then(
-      ([pulled]) => expectRoot(pulled, image),
+    const failure = await get(client, name, image).then(
+      () => undefined,
       (error: Error) => error,
     );
     if (failure !== undefined && !isOciError(failure)) throw failure;
@@ -121,7 +139,7 @@ async function play(
     if (failure === undefined && !again) return;
     // Whatever was left behind is no obstacle, and no reason to take a wrong byte.
     fails = false;
-    expectRoot((await pull(client, name))[0], image);
+    await get(client, name, image);
     await expectClean(dir);
   } finally {
     await client.close();
@@ -139,10 +157,6 @@ function isExpected(code: ErrorCode, expected: readonly ErrorCode[] | undefined)
 
 function exitCodeOf(code: ErrorCode): number {
   return toFailure(new OciError(code, '')).exitCode;
-}
-
-function expectRoot(pulled: PulledImage | undefined, { root }: SeededImage): void {
-  if (pulled?.root.digest !== root.digest) throw new Error(`another image: ${pulled?.root.digest}`);
 }
 
 /** Every blob is what its name says, and no partial one is held by anybody. */
