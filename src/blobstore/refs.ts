@@ -116,10 +116,10 @@ export function findRef(paths: StorePaths, names: readonly string[]): Descriptor
 
 /** Every entry, by name. 10,000 take 20 ms. */
 export function listRefs(paths: StorePaths): IndexEntry[] {
-  const entries = read(paths, rows, (merged) => merged);
-  return [...entries]
-    .map(([key, descriptor]) => ({ key, descriptor }))
-    .sort((a, b) => (a.key < b.key ? -1 : 1));
+  const entries = read(paths, rows, (merged) =>
+    [...merged].map(([key, descriptor]) => ({ key, descriptor })),
+  );
+  return entries.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 /**
@@ -198,7 +198,7 @@ function read<T>(
     const database = new DatabaseSync(paths.database, { timeout: FINISHING });
     try {
       if (isOurs(paths, database)) return fromDatabase(database);
-      const merged = rows(database);
+      const merged = toMap(rows(database));
       for (const entry of foreignEntries(paths, database)) merged.set(entry.key, entry.descriptor);
       return fromEntries(merged);
     } finally {
@@ -223,19 +223,20 @@ function foreignEntries(paths: StorePaths, database: DatabaseSync): IndexEntry[]
   try {
     return readIndexFile(paths.indexFile);
   } catch (error) {
-    if (isOciError(error, 'STORE_INVALID') && rows(database).size > 0) return [];
+    if (isOciError(error, 'STORE_INVALID') && rows(database).length > 0) return [];
     throw error;
   }
 }
 
-function rows(database: DatabaseSync): Map<string, Descriptor> {
-  if (!hasTables(database)) return new Map();
+function rows(database: DatabaseSync): IndexEntry[] {
+  if (!hasTables(database)) return [];
   const all = database.prepare('SELECT name, descriptor FROM refs');
   // Objects would take a quarter longer.
   all.setReturnArrays(true);
-  return new Map(
-    (all.all() as unknown as [string, string][]).map(([name, text]) => [name, entryDescriptor(text)]),
-  );
+  return (all.all() as unknown as [string, string][]).map(([key, text]) => ({
+    key,
+    descriptor: entryDescriptor(text),
+  }));
 }
 
 /** False for the empty file that a process leaves which was killed before its first commit. */
