@@ -117,7 +117,7 @@ export function throughMirrors(
         }
         return;
       } catch (error) {
-        if (repository === origin || isOciError(error, 'UNSUPPORTED')) throw error;
+        if (repository === origin || (end !== undefined && isOciError(error, 'UNSUPPORTED'))) throw error;
         if (isOciError(error) && !isLacking(error))
           onSetback?.(error.code === 'RATE_LIMITED' ? 429 : undefined);
         passOn(error, repository, signal);
