@@ -31,11 +31,11 @@ export function openLastListing(paths: StorePaths, roots: readonly Descriptor[])
   const blobs = blobsStamp(paths);
   if (blobs === undefined) return { facts: undefined, save() {} };
   const stamp = `${blobs}\n${textOf(roots)}`;
-  const kept = readKept(paths, (database) =>
-    database.prepare('SELECT facts FROM listing WHERE stamp = ?').get(stamp),
-  );
   return {
-    facts: kept && (JSON.parse(String(kept.facts)) as Row[]).map(fromRow),
+    facts: readKept(paths, (database) => {
+      const kept = database.prepare('SELECT facts FROM listing WHERE stamp = ?').get(stamp);
+      return kept && (JSON.parse(String(kept.facts)) as Row[]).map(fromRow);
+    }),
     save(facts) {
       const text = JSON.stringify(facts.map(toRow));
       writeKept(paths, (database) => {

@@ -77,7 +77,7 @@ function displayWidth(text: string): number {
   return width;
 }
 
-/** A column for each unit, as nearly every cell has: looking at each character takes a hundred times as long. */
+/** A column for each unit, as nearly every cell has: looking at each character takes many times as long. */
 function isPlain(text: string): boolean {
   return /^[\x20-\x7e…]*$/.test(text);
 }

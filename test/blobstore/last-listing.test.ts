@@ -229,6 +229,20 @@ it('is not that of the same image under a descriptor that says more', async () =
   expect((await listImages(store))[0]?.platforms).toEqual([platform]);
 });
 
+it('is worked out anew when what was kept of it is damaged', async () => {
+  const store = await manyNames();
+  const place = memoryPlace();
+  await fill(store, place, addImage(place), 'example.com/app:1');
+  const listed = await listImages(store);
+  const { DatabaseSync } = process.getBuiltinModule('node:sqlite');
+  const database = new DatabaseSync(storePaths(store.dir).documents);
+  database.exec('UPDATE listing SET facts = substr(facts, 2)');
+  database.close();
+  expect(isRemembered(store)).toBe(false);
+  expect(await listImages(store)).toEqual(listed);
+  expect(isRemembered(store)).toBe(true);
+});
+
 it('is not kept while a document is damaged, which may be mended in its place', async () => {
   const store = await manyNames();
   const place = memoryPlace();
