@@ -15,6 +15,14 @@ const NOTADB = 26;
 const FIRST_PAUSE = 5;
 const LONGEST_PAUSE = 200;
 
+/**
+ * How long SQLite may block this process while it reads, ms: a writer is done in 2 ms, but may be kept from the processor for
+ * seconds when a machine has twenty times as much to do as it can.
+ */
+export const READ_PATIENCE = 15_000;
+/** The same within a change, which is begun anew when that was not enough. */
+export const FINISHING = 1000;
+
 /** True when the error is another process holding the database. */
 export function isBusy(error: unknown): boolean {
   return resultCode(error) === BUSY;

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { isOciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { names } from './blob-files.ts';
-import { DatabaseSync, databaseError, whenFree } from './database.ts';
+import { DatabaseSync, databaseError, FINISHING, READ_PATIENCE, whenFree } from './database.ts';
 import {
   entryDescriptor,
   entryText,
@@ -21,9 +21,6 @@ import {
 import { blobPath, type StorePaths } from './paths.ts';
 import { twinOf } from './twin.ts';
 import { replaceFile } from './write-file.ts';
-
-/** How long SQLite may block this process for a reader or writer that is about to finish, ms. */
-const FINISHING = 1000;
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS refs (name TEXT PRIMARY KEY, descriptor TEXT NOT NULL, twin TEXT NOT NULL, updated TEXT NOT NULL) WITHOUT ROWID;
@@ -195,7 +192,7 @@ function read<T>(
 ): T {
   if (!existsSync(paths.database)) return fromEntries(toMap(readIndexFile(paths.indexFile)));
   try {
-    const database = new DatabaseSync(paths.database, { timeout: FINISHING });
+    const database = new DatabaseSync(paths.database, { timeout: READ_PATIENCE });
     try {
       if (isOurs(paths, database)) return fromDatabase(database);
       const merged = toMap(rows(database));

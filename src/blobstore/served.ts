@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { type Digest, isDigest } from '../reference/digest.ts';
-import { DatabaseSync, databaseError, whenFree } from './database.ts';
+import { DatabaseSync, databaseError, FINISHING, READ_PATIENCE, whenFree } from './database.ts';
 import { entryDescriptor } from './index-file.ts';
 import { blobPath, type StorePaths } from './paths.ts';
 
@@ -16,9 +16,6 @@ const SCHEMA = `
   ) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS served_by_subject ON served (subject);
 `;
-
-/** How long SQLite may block this process for another that is about to finish, ms. */
-const FINISHING = 1000;
 
 /** A manifest that was pushed to a repository, by digest or as a referrer. */
 export interface PushedManifest {
@@ -125,10 +122,15 @@ type Values = [
 ];
 
 function put(paths: StorePaths, values: Values, confirm?: () => void): Promise<void> {
-  return write(paths, (database) => {
-    confirm?.();
-    database.prepare('INSERT OR REPLACE INTO served VALUES (?, ?, ?, ?, ?, ?)').run(...values);
-  });
+  const insert = 'INSERT OR REPLACE INTO served VALUES (?, ?, ?, ?, ?, ?)';
+  return write(
+    paths,
+    (database) => {
+      confirm?.();
+      database.prepare(insert).run(...values);
+    },
+    confirm,
+  );
 }
 
 function row(paths: StorePaths, repository: string, reference: string): Record<string, unknown> | undefined {
@@ -139,8 +141,16 @@ function row(paths: StorePaths, repository: string, reference: string): Record<s
   );
 }
 
-function write(paths: StorePaths, work: (database: DatabaseSync) => void): Promise<void> {
+/** `waiting` is called before each attempt but the first. */
+function write(
+  paths: StorePaths,
+  work: (database: DatabaseSync) => void,
+  waiting?: () => void,
+): Promise<void> {
+  let isLate = false;
   return whenFree(() => {
+    if (isLate) waiting?.();
+    isLate = true;
     const database = new DatabaseSync(paths.database, { timeout: 0 });
     try {
       database.exec('BEGIN IMMEDIATE');
@@ -158,7 +168,7 @@ function write(paths: StorePaths, work: (database: DatabaseSync) => void): Promi
 function read<T>(paths: StorePaths, nothing: T, work: (database: DatabaseSync) => T): T {
   if (!existsSync(paths.database)) return nothing;
   try {
-    const database = new DatabaseSync(paths.database, { timeout: FINISHING });
+    const database = new DatabaseSync(paths.database, { timeout: READ_PATIENCE });
     try {
       const there = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'served'").get();
       return there === undefined ? nothing : work(database);

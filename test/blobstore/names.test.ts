@@ -1,6 +1,8 @@
 // Names: ours, and those other tools write to or expect in index.json.
+import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
 import { storePaths } from '../../src/blobstore/paths.ts';
 import { openStore } from '../../src/blobstore/store.ts';
@@ -174,4 +176,25 @@ it('opens a layout that skopeo made', async ({ skip }) => {
   const store = await openStore(other, { readOnly: true });
   expect(await store.resolve(parseReference('alpine:3.20'))).toEqual(image);
   expect(existsSync(join(other, 'ocitool'))).toBe(false);
+});
+
+it('is read by those who wait while a busy writer takes its time', async () => {
+  const { store, image } = await storeWithAlpine();
+  // Another thread: who reads waits for SQLite, and for nothing else.
+  const writer = new Worker(
+    `const { DatabaseSync } = require('node:sqlite');
+    const { parentPort, workerData } = require('node:worker_threads');
+    const database = new DatabaseSync(workerData);
+    database.exec('BEGIN EXCLUSIVE');
+    parentPort.postMessage('held');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+    database.exec('ROLLBACK');
+    database.close();`,
+    { eval: true, workerData: storePaths(store.dir).database },
+  );
+  const ended = once(writer, 'exit');
+  await once(writer, 'message');
+  expect(await store.resolve(parseReference('alpine:3.20'))).toEqual(image);
+  await store.gc();
+  await ended;
 });
