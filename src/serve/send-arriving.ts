@@ -4,7 +4,7 @@ import { read } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { DROPPED } from '../place/arrival.ts';
-import { lendBuffer, returnBuffer, writeTo } from './send-file.ts';
+import { giveUpBuffer, lendBuffer, returnBuffer } from './buffers.ts';
 import type { ArrivingContent } from './upstream.ts';
 
 const readAt = promisify(read);
@@ -54,8 +54,8 @@ export async function sendArriving(
     clean = true;
   } finally {
     if (!clean) response.destroy();
-    // Bytes that may still be on their way keep their buffer.
     if (clean) returnBuffer(buffer);
+    else giveUpBuffer(buffer);
     release();
   }
 }
@@ -68,4 +68,11 @@ function moreBytes(held: BigInt64Array<SharedArrayBuffer>, there: bigint, size: 
   if (Number(there) >= size) return [];
   const wait = Atomics.waitAsync(held, 0, there, LOOK_AGAIN_MS);
   return [wait.async ? wait.value : Promise.resolve()];
+}
+
+/** True when the kernel has the bytes. */
+function writeTo(response: ServerResponse, chunk: Buffer): Promise<boolean> {
+  return new Promise((done) => {
+    response.write(chunk, (error) => done(error === null || error === undefined));
+  });
 }

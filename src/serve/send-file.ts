@@ -1,52 +1,99 @@
-// A range of a file as the body of an answer, through one buffer that is used again once the kernel has taken its
-// bytes. Measured with 100 pulls of 50 MB at once, against a read stream with chunks of 1 MiB: a third of the memory.
+// A range of a file as the body of an answer, through one buffer that is used again once the kernel has taken its bytes.
+// 2 GB to curl on loopback, CPU of the server: 1.2 s with reads by promises, 0.9 with callbacks, 0.7 when the page cache
+// is read without a thread in between; docker-registry takes 1.0.
+import { read, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import type { BlobLocation } from '../place/place.ts';
+import { giveUpBuffer, lendBuffer, returnBuffer } from './buffers.ts';
 
-/** Bytes in flight per answer: 200 pulls at once take 50 MB. */
-const CHUNK = 256 * 1024;
-/** Buffers kept for the next answer, at most. */
-const KEPT = 64;
-
-const free: Buffer[] = [];
+/** A read that takes this long waited for a disk, ms. */
+const SLOW_READ = 2;
+/** So many reads after a slow one are left to a thread: nobody else must wait for the disk. */
+const PATIENCE = 64;
+/** Buffers to one client before it is somebody else's turn. */
+const IN_A_ROW = 8;
 
 /** Ends the response; cuts it off when the file is too short, and when the client goes away. */
 export async function sendFile(response: ServerResponse, location: BlobLocation): Promise<void> {
-  const { path, offset, size } = location;
-  const file = await open(path, 'r');
+  const file = await open(location.path, 'r');
   const buffer = lendBuffer();
-  const closed = new Promise<false>((done) => response.once('close', () => done(false)));
+  let sent = false;
   try {
-    for (let sent = 0; sent < size; ) {
-      const { bytesRead } = await file.read(buffer, 0, Math.min(CHUNK, size - sent), offset + sent);
-      const more = bytesRead > 0 && !response.destroyed;
-      if (!more || !(await Promise.race([writeTo(response, buffer.subarray(0, bytesRead)), closed]))) {
-        response.destroy();
-        // Its bytes may still be on their way: this buffer is not used again.
-        return;
-      }
-      sent += bytesRead;
-    }
-    response.end();
-    returnBuffer(buffer);
+    sent = await pump(response, { ...location, fd: file.fd }, buffer);
   } finally {
+    if (sent) returnBuffer(buffer);
+    else giveUpBuffer(buffer);
     await file.close();
   }
+  if (sent) response.end();
+  else response.destroy();
 }
 
-export function lendBuffer(): Buffer {
-  return free.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
-}
+/** True when the kernel has all bytes. Rejects when the file cannot be read. Nothing uses `fd` any more once it settles. */
+function pump(
+  response: ServerResponse,
+  { fd, offset, size }: BlobLocation & { fd: number },
+  buffer: Buffer,
+): Promise<boolean> {
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+  const end = offset + size;
+  let at = offset;
+  /** Reads left to a thread: the first, too, as nothing was read ahead for it. */
+  let patience = 1;
+  let row = 0;
+  let reading = false;
+  let gone = response.destroyed;
 
-/** Only when the kernel has taken all that was in it. */
-export function returnBuffer(buffer: Buffer): void {
-  if (free.length < KEPT) free.push(buffer);
-}
+  function next(): void {
+    if (gone) resolve(false);
+    else if (at === end) resolve(true);
+    else if (patience > 0) readInThread();
+    else if (row < IN_A_ROW) readNow();
+    else setImmediate(startRow);
+  }
+  function startRow(): void {
+    row = 0;
+    next();
+  }
+  function readInThread(): void {
+    patience -= 1;
+    reading = true;
+    read(fd, buffer, 0, Math.min(buffer.length, end - at), at, came);
+  }
+  function readNow(): void {
+    row += 1;
+    const start = performance.now();
+    let length: number;
+    try {
+      length = readSync(fd, buffer, 0, Math.min(buffer.length, end - at), at);
+    } catch (error) {
+      reject(error);
+      return;
+    }
+    if (performance.now() - start > SLOW_READ) patience = PATIENCE;
+    came(null, length);
+  }
+  function came(error: Error | null, length: number): void {
+    reading = false;
+    if (error !== null) {
+      reject(error);
+    } else if (length === 0 || gone) {
+      resolve(false);
+    } else {
+      at += length;
+      response.write(buffer.subarray(0, length), taken);
+    }
+  }
+  function taken(error?: Error | null): void {
+    gone ||= error !== null && error !== undefined;
+    next();
+  }
 
-/** True when the kernel has the bytes. */
-export function writeTo(response: ServerResponse, chunk: Buffer): Promise<boolean> {
-  return new Promise((done) => {
-    response.write(chunk, (error) => done(error === null || error === undefined));
+  response.once('close', () => {
+    gone = true;
+    if (!reading) resolve(false);
   });
+  next();
+  return promise;
 }
