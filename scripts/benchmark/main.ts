@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { copy } from './copy.ts';
 import { type Ground, prepareGround, root } from './ground.ts';
 import { links } from './links.ts';
 import { many } from './many.ts';
@@ -10,6 +11,7 @@ import { SLOW_RUNS } from './measure.ts';
 import { publish } from './publish.ts';
 import { look, pull, type Row, rootfs, startup, stored, zstd } from './rows.ts';
 import { run } from './run.ts';
+import { serve } from './serve.ts';
 import { growth, memory } from './sizes.ts';
 import { type Outcome, replaceSection, summary } from './table.ts';
 
@@ -18,6 +20,8 @@ const ROWS: Record<string, Row> = {
   stored,
   pull,
   links,
+  copy,
+  serve,
   zstd,
   memory,
   growth,
