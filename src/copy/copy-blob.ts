@@ -110,7 +110,7 @@ async function fill(
   }
   flows?.running(1);
   try {
-    if (ingest.takesAtOnce === true) await takeAll(stream, (chunk) => void take(chunk));
+    if (ingest.takesAtOnce === true) await takeAll(stream, take);
     else for await (const chunk of stream as AsyncIterable<Buffer>) await take(chunk);
   } finally {
     flows?.running(-1);

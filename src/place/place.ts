@@ -44,7 +44,7 @@ export interface Ingest {
   readonly offset: number;
   /** The file being filled, for places that have one: there under this name until `commit`. */
   readonly file?: string | undefined;
-  /** True when `write` is done with a chunk once it returns: chunks may be lent (lending.ts). */
+  /** True when `write` is done with a chunk once it returns, or what it returned settles: chunks may be lent (lending.ts). */
   readonly takesAtOnce?: boolean | undefined;
   /** Appends. Throws SIZE_MISMATCH as soon as more than the descriptor's size arrives. */
   write(chunk: Uint8Array): void | Promise<void>;

@@ -25,6 +25,11 @@ export const DEFAULT_CONNECTIONS = 6;
 const CONNECT_TIMEOUT_MS = 15_000;
 /** Bytes taken from a connection at a time. */
 const READ_BYTES = 128 * 1024;
+/**
+ * A socket that is full with one byte asks for more only when the kernel has taken all, or TLS has encrypted it: the memory
+ * of a chunk is free then (`HttpRequest.body`).
+ */
+const IN_PLACE = { highWaterMark: 1 };
 const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'];
 
 /** Builds them; no connection is made and no certificate read before the first request. */
@@ -50,7 +55,7 @@ export function createDispatchers(options: TransportOptions, timeoutMs: number):
   const writing = new Agent({
     ...agentOptions,
     connections: 2 * (options.connectionsPerHost ?? DEFAULT_CONNECTIONS),
-    connect: lazyConnector(connect, tls),
+    connect: lazyConnector({ ...connect, ...IN_PLACE }, tls),
   });
   const wantsProxy = PROXY_VARIABLES.some((name) => process.env[name]);
   const proxied: { reading?: EnvHttpProxyAgent; writing?: EnvHttpProxyAgent } = {};
@@ -59,9 +64,14 @@ export function createDispatchers(options: TransportOptions, timeoutMs: number):
   function throughProxies(kind: 'reading' | 'writing'): EnvHttpProxyAgent {
     const agent = new EnvHttpProxyAgent({
       ...agentOptions,
-      connect: lazyConnector(connect, tls),
-      requestTls: { ...connect, secureContext: tls.context(), rejectUnauthorized: tls.verify },
-      proxyTls: { ...connect, secureContext: tls.context() },
+      connect: lazyConnector({ ...connect, ...IN_PLACE }, tls),
+      requestTls: {
+        ...connect,
+        ...IN_PLACE,
+        secureContext: tls.context(),
+        rejectUnauthorized: tls.verify,
+      },
+      proxyTls: { ...connect, ...IN_PLACE, secureContext: tls.context() },
     });
     proxied[kind] = agent;
     return agent;
@@ -150,7 +160,7 @@ function plainConnector(options: buildConnector.BuildOptions): buildConnector.co
         return false;
       },
     };
-    const reading = { ...options, onread, highWaterMark: 1 };
+    const reading = { ...options, ...IN_PLACE, onread };
     buildConnector(reading)(target, callback);
   };
 }

@@ -121,6 +121,7 @@ function at(endpoint: Endpoint, inner: Transport): Transport {
     retry: inner.retry,
     connections: inner.connections,
     limiter: inner.limiter,
+    sendsInPlace: inner.sendsInPlace,
     onProgress: inner.onProgress,
     origin,
     request: async (request) => inner.request(directed(request, await origin())),

@@ -68,7 +68,7 @@ export async function follow(
   }
 }
 
-/** True when the body is a stream, which is gone once it was sent. */
+/** True when the body comes in chunks, which are gone once they were sent. */
 export function isOneShot({ body }: HttpRequest): boolean {
   return body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array);
 }

@@ -1,5 +1,4 @@
 // What the parts of this folder hand each other: requests, answers, and who adds the Authorization header.
-import type { Readable } from 'node:stream';
 import type { ReceivedBody } from './receive.ts';
 
 /** A request for a registry or a token server. */
@@ -7,8 +6,11 @@ export interface HttpRequest {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   url: string;
   headers?: Readonly<Record<string, string>>;
-  /** A stream can be sent once: its request is neither tried again nor repeated with a new token. */
-  body?: string | Uint8Array | Readable | undefined;
+  /**
+   * Chunks can be sent once: such a request is neither tried again nor repeated with a new token. With
+   * `Transport.sendsInPlace` a chunk may change as soon as the next one is asked for.
+   */
+  body?: string | Uint8Array | AsyncIterable<Uint8Array> | undefined;
   /** What is wanted, for messages: `docker.io/library/alpine:3.20`. */
   what: string;
   signal?: AbortSignal | undefined;

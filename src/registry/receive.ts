@@ -107,6 +107,8 @@ export function receive(
       if (statusCode >= 200) answer.resolve({ statusCode, headers, body });
     },
     onResponseData(started, chunk) {
+      // What follows when a body was paused in the middle of what was read: nothing to lend, nor to pause for again.
+      if (chunk.length === 0) return;
       if (sink !== undefined && early.length === 0 && !paused) {
         sink.data(chunk);
         return;

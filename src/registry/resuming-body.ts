@@ -60,6 +60,7 @@ export function resumingBody(first: OpenedBody, options: ResumingBodyOptions): R
   const stream = new LendingStream({
     highWaterMark: BUFFER_BYTES,
     read() {
+      if (stream.holds) return;
       isFull = false;
       if (waiting === undefined) body.resume();
     },
@@ -79,6 +80,8 @@ export function resumingBody(first: OpenedBody, options: ResumingBodyOptions): R
     const current = body;
     const { host } = response.url;
     let unwanted = skip;
+    // A chunk of the connection before is still lent.
+    if (isFull) current.pause();
     current.pour({
       data(lent) {
         let chunk = lent;

@@ -59,6 +59,8 @@ export interface Transport {
   /** To one host. */
   readonly connections: number;
   readonly limiter: RateLimiter | undefined;
+  /** See `HttpRequest.body`. False for a program's own dispatcher, whose connections may keep chunks. */
+  readonly sendsInPlace: boolean;
   readonly onProgress: OnProgress;
   /**
    * Where a registry's API is, such as `https://registry-1.docker.io`. A loopback registry is asked once whether it
@@ -116,7 +118,8 @@ export function createTransport(options: TransportOptions = {}): Transport {
           'accept-encoding': 'identity',
           ...headers,
         },
-        ...(request.body === undefined ? {} : { body: request.body }),
+        // undici takes iterables of bytes, too, though its types do not say so.
+        ...(request.body === undefined ? {} : { body: request.body as Uint8Array }),
         headersTimeout: timeoutMs,
         bodyTimeout: timeoutMs,
       };
@@ -200,6 +203,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
     retry,
     connections: options.connectionsPerHost ?? DEFAULT_CONNECTIONS,
     limiter: options.limiter,
+    sendsInPlace: options.dispatcher === undefined,
     onProgress,
     async origin(registry, { signal } = {}) {
       const host = apiHost(registry);

@@ -8,6 +8,7 @@ import { openUploadStream, type UploadStream } from './upload-stream.ts';
 
 /** Takes the bytes of one upload in order. */
 export interface Sink {
+  /** The chunk is not needed any more once this returns, or once what it returned resolves. */
   write(chunk: Uint8Array): void | Promise<void>;
   /** All bytes were written; the registry's last answer. */
   finish(): Promise<HttpResponse>;
@@ -44,7 +45,7 @@ export function smallerChunk(refused: number, { minChunk }: Upload): number | un
 export function wholeSink({ session, descriptor, upload, what, signal }: SinkOptions): Sink {
   const chunks: Uint8Array[] = [];
   return {
-    write: (chunk) => void chunks.push(chunk),
+    write: (chunk) => void chunks.push(Buffer.from(chunk)),
     finish() {
       const body = Buffer.concat(chunks);
       return putUpload(session, upload, descriptor, { body, length: body.length, what, signal });
@@ -70,7 +71,8 @@ export function streamSink(options: SinkOptions): Sink {
     write(chunk) {
       stream ??= open();
       // An answer before the end is a refusal: the rest need not be sent.
-      return stream.isOver ? stream.end().then(refuse) : stream.write(chunk);
+      if (stream.isOver) return stream.end().then(refuse);
+      return stream.write(session.transport.sendsInPlace ? chunk : Buffer.from(chunk));
     },
     async finish() {
       const answer = await stream?.end();
@@ -107,7 +109,7 @@ export function chunkSink(options: SinkOptions): Sink {
   async function writeAll(chunk: Uint8Array): Promise<void> {
     for (let from = 0; from < chunk.length; ) {
       const part = chunk.subarray(from, from + chunkBytes - held);
-      chunks.push(part);
+      chunks.push(Buffer.from(part));
       held += part.length;
       from += part.length;
       if (held === chunkBytes) await flush();
@@ -117,7 +119,7 @@ export function chunkSink(options: SinkOptions): Sink {
   return {
     write(chunk) {
       if (held + chunk.length >= chunkBytes) return writeAll(chunk);
-      chunks.push(chunk);
+      chunks.push(Buffer.from(chunk));
       held += chunk.length;
     },
     async finish() {

@@ -1,10 +1,13 @@
-// A request whose body is written bit by bit: what an ingest writes goes out as it comes, with at most a buffer in between.
-import { Readable } from 'node:stream';
+// A request whose body is written bit by bit: what an ingest writes goes out as it comes, out of the memory it came in.
+// With a copy of each chunk a copy between registries took 130 MB of memory instead of 105.
 import type { HttpResponse } from './http.ts';
 
 /** A request on its way. */
 export interface UploadStream {
-  /** Waits while the buffer is full. Throws what the request failed with; an answer before the end is not thrown here. */
+  /**
+   * Resolves when the chunk is not needed any more. One at a time. Throws what the request failed with; an answer
+   * before the end is not thrown here.
+   */
   write(chunk: Uint8Array): void | Promise<void>;
   /** True once there is an answer or a failure: what is written then goes nowhere. */
   readonly isOver: boolean;
@@ -12,16 +15,41 @@ export interface UploadStream {
   end(): Promise<HttpResponse>;
 }
 
-/** Bytes between the writer and the socket. */
-const BUFFER_BYTES = 256 << 10;
+/** What is given to `send` when it asks for more. */
+type Next = IteratorResult<Uint8Array, undefined>;
 
-export function openUploadStream(send: (body: Readable) => Promise<HttpResponse>): UploadStream {
+/** `send` asks its body for the next chunk only when it is done with the one before (`HttpRequest.body`). */
+export function openUploadStream(
+  send: (body: AsyncIterable<Uint8Array>) => Promise<HttpResponse>,
+): UploadStream {
+  /** Set while the request waits for bytes. */
+  let give: ((next: Next) => void) | undefined;
+  /** What it has not asked for yet. */
+  let waiting: Next | undefined;
+  /** Set while a chunk is in use. */
   let wake: (() => void) | undefined;
   let isOver = false;
   let failure: Error | undefined;
-  const body = new Readable({ highWaterMark: BUFFER_BYTES, read: () => wake?.() });
-  body.on('error', () => {});
-  const answer = send(body);
+
+  function offer(next: Next): void {
+    if (give === undefined) waiting = next;
+    else give(next);
+    give = undefined;
+  }
+  async function next(): Promise<Next> {
+    if (waiting === undefined) {
+      wake?.();
+      // For ever, when the request is over before its body: undici would take an end for a body that is too short.
+      return await new Promise((resolve) => {
+        give = resolve;
+      });
+    }
+    const first = waiting;
+    waiting = undefined;
+    return first;
+  }
+
+  const answer = send({ [Symbol.asyncIterator]: () => ({ next }) });
   answer
     .catch((error: Error) => {
       failure = error;
@@ -37,18 +65,18 @@ export function openUploadStream(send: (body: Readable) => Promise<HttpResponse>
     },
     write(chunk) {
       if (failure !== undefined) throw failure;
-      if (isOver || body.push(chunk)) return;
+      if (isOver) return;
       return new Promise((resolve, reject) => {
         wake = () => {
           wake = undefined;
           if (failure === undefined) resolve();
           else reject(failure);
         };
-        if (isOver) wake();
+        offer({ value: chunk, done: false });
       });
     },
     end() {
-      if (!isOver) body.push(null);
+      if (!isOver) offer({ value: undefined, done: true });
       return answer;
     },
   };

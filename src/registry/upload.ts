@@ -153,6 +153,7 @@ function openUpload({ session, descriptor, what, attempts, offset, signal, forge
 
   return {
     offset,
+    takesAtOnce: true,
     write(chunk) {
       verifier?.update(chunk);
       written += chunk.length;

@@ -39,15 +39,37 @@ describe('a lending stream', () => {
     stream.read(0);
     await new Promise((resolve) => stream.once('readable', resolve));
     const seen: string[] = [];
-    await takeAll(stream, (chunk) => seen.push(chunk.toString()));
+    await takeAll(stream, (chunk) => void seen.push(chunk.toString()));
     expect(seen).toEqual(['one', 'two', 'three']);
     expect(stream.destroyed).toBe(true);
   });
 
   it('lends the same memory', async () => {
     const seen: Buffer[] = [];
-    await takeAll(reusing(['one', 'two']), (chunk) => seen.push(chunk));
+    await takeAll(reusing(['one', 'two']), (chunk) => void seen.push(chunk));
     expect(seen.map(String)).toEqual(['two', 'two']);
+  });
+
+  it('lends nothing else, and does not end, before its taker is done with a chunk', async () => {
+    const seen: string[] = [];
+    let lent = 0;
+    await takeAll(reusing(['one', 'two', 'three']), async (chunk) => {
+      lent += 1;
+      expect(lent).toBe(1);
+      const before = chunk.toString();
+      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      expect(chunk.toString()).toBe(before);
+      seen.push(before);
+      lent -= 1;
+    });
+    expect(seen).toEqual(['one', 'two', 'three']);
+  });
+
+  it('fails as its taker does, late too', async () => {
+    const failure = new Error('full');
+    const stream = reusing(['one', 'two']);
+    await expect(takeAll(stream, () => Promise.reject(failure))).rejects.toBe(failure);
+    expect(stream.destroyed).toBe(true);
   });
 
   it('ends with its source’s failure', async () => {

@@ -61,6 +61,21 @@ describe('a received body', () => {
     expect(Buffer.concat(seen).equals(MEGABYTE)).toBe(true);
   });
 
+  it('paused in each chunk and resumed at once comes without empty chunks', async () => {
+    const { body } = await get((_, response) => response.end(MEGABYTE));
+    let bytes = 0;
+    const sink = listener((chunk) => {
+      // Thrown, as such a body would go on for ever.
+      if (chunk.length === 0) throw new Error('an empty chunk');
+      bytes += chunk.length;
+      body.pause();
+      queueMicrotask(() => body.resume());
+    });
+    body.pour(sink);
+    expect(await sink.over).toBe('end');
+    expect(bytes).toBe(MEGABYTE.length);
+  });
+
   it('that is short lets go of its connection though nobody asks for it', async () => {
     const server = await startHttpServer((_, response) => response.end('short'));
     const agent = new Agent({ connections: 1 });
