@@ -71,6 +71,8 @@ export function formatDuration(seconds: number): string {
 
 /** Text from an image, safe for a terminal: control characters are shown, not obeyed. */
 export function printable(text: string): string {
+  // Nearly every text, and a table of 10,000 images has 60,000 of them.
+  if (/^[\x20-\x7e]*$/.test(text)) return text;
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (character) => {
     if (character === '\t') return ' ';
     if (character === '\n') return '\\n';
