@@ -26,10 +26,15 @@ export default class Ls extends OciCommand<typeof Ls> {
   protected async execute({ args, flags, client, answer }: Session<typeof Ls>): Promise<void> {
     const opened = await openTree(client, args.image);
     try {
-      const listed = [...listTree(opened.tree, args.path, { recursive: flags.recursive })];
-      answer({ name: opened.image.name, path: args.path, entries: listed.map(describeNode) }, () =>
-        listingLines(listed),
-      );
+      const listed = listTree(opened.tree, args.path, { recursive: flags.recursive });
+      const json = {
+        name: opened.image.name,
+        path: args.path,
+        get entries() {
+          return Array.from(listed, describeNode);
+        },
+      };
+      answer(json, () => listingLines(listed));
     } finally {
       await opened.close();
     }

@@ -4,7 +4,7 @@
 // whiteout of a file weighs nothing and so takes the file's best weight down to nothing; a whiteout of a directory that
 // some layer declared weighs what the directory held, under the directory's own path.
 // Where dive stops reading a layer, at a whiteout of what is not there, this goes on.
-import { type EntryLog, KINDS } from './entry-log.ts';
+import { type EntryLog, KINDS, pathsOf } from './entry-log.ts';
 
 /** A name in one layer, or in several laid over each other. */
 interface Name {
@@ -46,11 +46,12 @@ function blank(): Name {
   return { size: 0, isDirectory: false, children: new Map() };
 }
 
-function namesOf({ count, kinds, sizes, paths }: EntryLog): Name {
+function namesOf(log: EntryLog): Name {
+  const { count, kinds, sizes } = log;
   const root = blank();
-  const all = count === 0 ? [] : paths.split('\0');
+  const pathOf = pathsOf(log);
   for (let entry = 0; entry < count; entry++) {
-    const path = all[entry] as string;
+    const path = pathOf(entry);
     if (path === '' || path.startsWith(META)) continue;
     const meta = path.indexOf(`/${META}`);
     const name = enter(root, meta === -1 ? path : path.slice(0, meta));

@@ -1,6 +1,7 @@
 // A layer's entries as columns: what a worker found, in order, in a shape that crosses to the main thread as a few
 // buffers and strings instead of an object per entry.
 import { OciError } from '../errors.ts';
+import { baseOf, parentOf } from '../layer/entry-path.ts';
 import type { EntryKind, TarEntry } from '../layer/tar-entry.ts';
 import { textOf } from './tree.ts';
 import { keptXattrs } from './xattrs.ts';
@@ -20,8 +21,14 @@ export interface EntryLog {
   sizes: Float64Array;
   /** Where each entry's first header begins in the inflated layer. Bytes. */
   offsets: Float64Array;
-  /** Clean paths, byte strings, joined by NUL. */
-  paths: string;
+  /** Clean paths of the directories that entries are in, as written, byte strings, joined by NUL. */
+  folders: string;
+  /** Index of each entry's directory in `folders`. */
+  parents: Uint32Array;
+  /** Last components, one behind the other; the root's own is empty. Bytes, as are the paths. */
+  names: Uint8Array;
+  /** Where each name ends in `names`; it begins where the one before it ends. */
+  nameEnds: Uint32Array;
   /** Targets of symlinks and hard links, as written, in order, joined by NUL. */
   links: string;
   /** `major, minor` of devices, in order. */
@@ -62,7 +69,12 @@ const MAX_TARGET = 4095;
 export function createEntryLog(): EntryLogWriter {
   let room = 1024;
   let count = 0;
-  const paths: string[] = [];
+  const folders = new Map<string, number>();
+  /** Entries mostly follow one of the same directory. */
+  let folder = '';
+  let folderIndex = 0;
+  const names: string[] = [];
+  let namesEnd = 0;
   const links: string[] = [];
   const devices: number[] = [];
   const xattrs: EntryLog['xattrs'] = new Map();
@@ -76,6 +88,13 @@ export function createEntryLog(): EntryLogWriter {
     mtimeNanos: new Uint32Array(room),
     sizes: new Float64Array(room),
     offsets: new Float64Array(room),
+    parents: new Uint32Array(room),
+    nameEnds: new Uint32Array(room),
+  };
+  const enter = (path: string): void => {
+    folder = path;
+    folderIndex = folders.get(path) ?? folders.size;
+    folders.set(path, folderIndex);
   };
   const resize = (size: number): void => {
     room = size;
@@ -88,6 +107,8 @@ export function createEntryLog(): EntryLogWriter {
     columns.mtimeNanos = resized(columns.mtimeNanos, new Uint32Array(size));
     columns.sizes = resized(columns.sizes, new Float64Array(size));
     columns.offsets = resized(columns.offsets, new Float64Array(size));
+    columns.parents = resized(columns.parents, new Uint32Array(size));
+    columns.nameEnds = resized(columns.nameEnds, new Uint32Array(size));
   };
   return {
     append(entry, path, offset) {
@@ -101,7 +122,13 @@ export function createEntryLog(): EntryLogWriter {
       columns.mtimeNanos[count] = entry.mtimeNanos;
       columns.sizes[count] = entry.size;
       columns.offsets[count] = offset;
-      paths.push(path);
+      const parent = parentOf(path);
+      if (parent !== folder || folders.size === 0) enter(parent);
+      columns.parents[count] = folderIndex;
+      const name = baseOf(path);
+      names.push(name);
+      namesEnd += name.length;
+      columns.nameEnds[count] = namesEnd;
       if (entry.kind === 'symlink' || entry.kind === 'hardlink') links.push(entry.link);
       else if (entry.kind === 'char' || entry.kind === 'block') devices.push(entry.major, entry.minor);
       const kept = keptXattrs(entry.xattrs);
@@ -113,7 +140,16 @@ export function createEntryLog(): EntryLogWriter {
     },
     finish() {
       resize(count);
-      return { ...columns, count, paths: paths.join('\0'), links: links.join('\0'), devices, xattrs };
+      return {
+        ...columns,
+        count,
+        folders: [...folders.keys()].join('\0'),
+        // With memory of its own, which can move to another thread.
+        names: new Uint8Array(Buffer.from(names.join(''), 'latin1')),
+        links: links.join('\0'),
+        devices,
+        xattrs,
+      };
     },
   };
 }
@@ -142,10 +178,22 @@ function refused(path: string, what: string): OciError {
   return new OciError('LAYER_REFUSED', `the layer's entry ${name} ${what}, which no system can hold`);
 }
 
+/** The clean path of any entry, a byte string. */
+export function pathsOf({ folders, parents, names, nameEnds }: EntryLog): (entry: number) => string {
+  const folderPaths = folders.split('\0');
+  const text = Buffer.from(names.buffer, names.byteOffset, names.length).toString('latin1');
+  return (entry) => {
+    const folder = folderPaths[parents[entry] as number] as string;
+    const name = text.slice(entry === 0 ? 0 : nameEnds[entry - 1], nameEnds[entry]);
+    return folder === '' ? name : `${folder}/${name}`;
+  };
+}
+
 /** The buffers of a log that can move to another thread instead of being copied. */
 export function transferList(log: EntryLog): ArrayBuffer[] {
-  const { kinds, staged, modes, uids, gids, mtimes, mtimeNanos, sizes, offsets } = log;
-  return [kinds, staged, modes, uids, gids, mtimes, mtimeNanos, sizes, offsets].map(
+  const { kinds, staged, modes, uids, gids, mtimes, mtimeNanos, sizes, offsets, parents, names, nameEnds } =
+    log;
+  return [kinds, staged, modes, uids, gids, mtimes, mtimeNanos, sizes, offsets, parents, names, nameEnds].map(
     ({ buffer }) => buffer as ArrayBuffer,
   );
 }

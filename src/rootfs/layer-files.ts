@@ -3,7 +3,7 @@
 import { baseOf } from '../layer/entry-path.ts';
 import { whiteoutOf } from '../layer/whiteout.ts';
 import { efficiencyOf } from './efficiency.ts';
-import { type EntryLog, KINDS } from './entry-log.ts';
+import { type EntryLog, KINDS, pathsOf } from './entry-log.ts';
 import type { LayerSource, LayerStats, ReadLayersOptions } from './layer-source.ts';
 import { mergeLayers, readLogs } from './read-tree.ts';
 import { inodeOf, type Tree, type TreeNode, textOf } from './tree.ts';
@@ -79,15 +79,12 @@ function visibleFiles(tree: Tree, logs: readonly EntryLog[]): Uint8Array[] {
 }
 
 /** Adds up one layer, and into `waste`, by path, what of it is hidden. */
-function sumFiles(
-  { count, kinds, sizes, paths }: EntryLog,
-  visible: Uint8Array,
-  waste: Map<string, FileSum>,
-): LayerFiles {
+function sumFiles(log: EntryLog, visible: Uint8Array, waste: Map<string, FileSum>): LayerFiles {
+  const { count, kinds, sizes } = log;
   const sum: LayerFiles = { files: 0, bytes: 0, wasted: { files: 0, bytes: 0 } };
-  const all = count === 0 ? [] : paths.split('\0');
+  const pathOf = pathsOf(log);
   for (let entry = 0; entry < count; entry++) {
-    const path = all[entry] as string;
+    const path = pathOf(entry);
     if (KINDS[kinds[entry] as number] !== 'file' || whiteoutOf(baseOf(path)) !== undefined) continue;
     const size = sizes[entry] as number;
     add(sum, size);

@@ -1,5 +1,5 @@
 // The bytes of a layer's index (docs/design/layer-index.md): a few numbers, a JSON document, then columns as memory has
-// them and two long strings, so that 100,000 entries are read in a few milliseconds. Made and read on one machine:
+// them, the names and two long strings, so that 100,000 entries are read in a few milliseconds. Made and read on one machine:
 // numbers are in its own byte order.
 import { crc32 } from 'node:zlib';
 import type { Checkpoint } from '../layer/checkpoints.ts';
@@ -11,7 +11,7 @@ import type { LayerStats } from './layer-source.ts';
 /** Read with this machine's byte order: a store from a machine of the other order has no indexes. */
 const MAGIC = 0x49_43_4f_01;
 /** A new number makes all indexes be made again. */
-const VERSION = 1;
+const VERSION = 2;
 /** Magic, version, checksum of what follows the checksum, length of the document: 32 bits each. */
 const HEAD = 16;
 const CHECKED_FROM = 12;
@@ -23,7 +23,8 @@ interface Document {
   stats: LayerStats;
   use: LayerIndex['use'];
   count: number;
-  paths: number;
+  names: number;
+  folders: number;
   links: number;
   devices: number[];
   /** Values in base64. */
@@ -39,6 +40,8 @@ const COLUMNS = [
   ['uids', Uint32Array],
   ['gids', Uint32Array],
   ['mtimeNanos', Uint32Array],
+  ['parents', Uint32Array],
+  ['nameEnds', Uint32Array],
   ['modes', Uint16Array],
   ['kinds', Uint8Array],
 ] as const satisfies [keyof EntryLog, unknown][];
@@ -50,7 +53,8 @@ export function encodeLayerIndex({ log, stats, use, checkpoints }: LayerIndex): 
       stats,
       use,
       count: log.count,
-      paths: log.paths.length,
+      names: log.names.length,
+      folders: log.folders.length,
       links: log.links.length,
       devices: log.devices,
       xattrs: [...log.xattrs].map(([entry, values]) => [
@@ -65,7 +69,8 @@ export function encodeLayerIndex({ log, stats, use, checkpoints }: LayerIndex): 
     text,
     Buffer.alloc(-text.length & (ALIGN - 1)),
     ...COLUMNS.map(([name]) => bytesOfColumn(log[name])),
-    Buffer.from(log.paths, 'latin1'),
+    log.names,
+    Buffer.from(log.folders, 'latin1'),
     Buffer.from(log.links, 'latin1'),
     ...checkpoints.map(({ window }) => window),
   ];
@@ -119,9 +124,12 @@ export function decodeLayerIndex(bytes: Buffer, digest: Digest): LayerIndex | un
     uids: column(Uint32Array),
     gids: column(Uint32Array),
     mtimeNanos: column(Uint32Array),
+    parents: column(Uint32Array),
+    nameEnds: column(Uint32Array),
     modes: column(Uint16Array),
     kinds: column(Uint8Array),
-    paths: text(document.paths),
+    names: bytes.subarray(take(document.names), at),
+    folders: text(document.folders),
     links: text(document.links),
     devices,
     xattrs: new Map(

@@ -2,9 +2,10 @@
 import { Readable } from 'node:stream';
 import { OciError, throwIfAborted } from '../errors.ts';
 import type { LayerSource } from './layer-source.ts';
+import { listBelow } from './merged-tree.ts';
 import { nearestName } from './nearest-name.ts';
 import { breathe, reopenLayer } from './reopen-layer.ts';
-import { bytesOf, inodeOf, sortedChildren, type Tree, type TreeNode, textOf } from './tree.ts';
+import { bytesOf, inodeOf, type Tree, type TreeNode, textOf } from './tree.ts';
 
 /** One line of a listing. */
 export interface ListedNode {
@@ -68,7 +69,8 @@ function notFound(path: string, at: string, parent: TreeNode, name: string): Oci
 
 /**
  * The children of the directory at `path`, sorted by name; with `recursive` everything below, parents first.
- * A path that is not a directory lists itself. Throws PATH_NOT_FOUND.
+ * A path that is not a directory lists itself. Nodes are made for the listing: `lookUp` of the same path gives another
+ * object, though hard links have the same inode here as there. Throws PATH_NOT_FOUND.
  */
 export function listTree(
   tree: Tree,
@@ -77,15 +79,12 @@ export function listTree(
 ): Iterable<ListedNode> {
   const start = lookUp(tree, path);
   if (start.node.kind !== 'directory') return [start];
-  return below(start.node, start.path === '/' ? '' : start.path, options.recursive ?? false);
+  return below(start, options.recursive ?? false);
 }
 
-function* below(directory: TreeNode, prefix: string, recursive: boolean): Generator<ListedNode> {
-  for (const [name, node] of sortedChildren(directory)) {
-    const path = `${prefix}/${textOf(name)}`;
-    yield { path, node };
-    if (recursive) yield* below(node, path, recursive);
-  }
+function* below({ path, node }: ListedNode, recursive: boolean): Generator<ListedNode> {
+  const prefix = path === '/' ? '' : bytesOf(path);
+  for (const [bytes, child] of listBelow(node, prefix, recursive)) yield { path: textOf(bytes), node: child };
 }
 
 /**

@@ -6,196 +6,243 @@
 // entry that needs it). Unlike containerd, and as the specification says, a whiteout acts on lower layers only,
 // wherever in its layer it stands; and a file of a lower layer where this one needs a directory gives way, as it does
 // on an overlay mount.
-import { OciError } from '../errors.ts';
 import { baseOf, cleanPath, parentOf } from '../layer/entry-path.ts';
-import { isAufsMetadata, whiteoutOf } from '../layer/whiteout.ts';
-import { type EntryLog, KINDS } from './entry-log.ts';
-import { createNode, inodeOf, type Tree, type TreeNode, textOf } from './tree.ts';
+import { whiteoutOf } from '../layer/whiteout.ts';
+import { type EntryLog, KINDS, pathsOf } from './entry-log.ts';
+import {
+  addNames,
+  addRow,
+  DIRECTORY,
+  findName,
+  findRow,
+  HARDLINK,
+  keepName,
+  NONE,
+  type NodeTable,
+  ROOT,
+  removeRow,
+  SYMLINK,
+  writeName,
+} from './node-table.ts';
+import { purge, survives } from './purge.ts';
+import { invalid, quoted, refused, refuseWhiteoutParents } from './refused-entry.ts';
 
 /** Symlinks followed on the way to one name, as Linux counts (path_resolution(7)). */
 const MAX_LINKS = 40;
 /** Levels of directories: no path of the longest length, 4096 bytes, has more. */
 const MAX_DEPTH = 2048;
 
-/** A directory and whether the way to it led through a symlink. */
+const CHAR = KINDS.indexOf('char');
+const BLOCK = KINDS.indexOf('block');
+
+/** A directory, how deep it is (the root is 1), and how many symlinks the way to it led through. */
 interface Parent {
-  path: string;
-  directory: TreeNode;
-  displaced: boolean;
+  row: number;
+  depth: number;
+  followed: number;
 }
 
-/** Replays `log` as the next layer of `tree`. Throws LAYER_INVALID and LAYER_REFUSED, and leaves the tree half done then. */
-export function applyLayer(tree: Tree, log: EntryLog): void {
-  const layer = tree.layers++;
-  const paths = log.count === 0 ? [] : log.paths.split('\0');
-  const links = log.links.split('\0');
-  const aufs: Array<{ children: Map<string, TreeNode>; name: string }> = [];
-  let linksUsed = 0;
-  let devicesUsed = 0;
-  /** The last parent looked up: most entries follow one of the same directory. */
-  let known: Parent | undefined;
+/**
+ * Lays layers over `table`, lowest first: each call replays one. Throws LAYER_INVALID and LAYER_REFUSED, and leaves the
+ * table half done then. The functions are made once, not once a layer, so that what V8 compiled for one serves the next.
+ */
+export function createMerge(table: NodeTable): (log: EntryLog) => void {
+  let layer = NONE;
+  let log: EntryLog;
+  let folders: string[] = [];
+  /** Directories looked up, by path: entries follow their directory's entry, and most one of the same directory. */
+  const known = new Map<string, Parent>();
+  let lastFolder = NONE;
+  let lastParent: Parent = { row: ROOT, depth: 1, followed: 0 };
 
-  if (tree.root.entry === -1 && log.count > 0) setTimes(tree.root, 0);
-  for (let entry = 0; entry < log.count; entry++) {
-    const path = paths[entry] as string;
-    const kind = KINDS[log.kinds[entry] as number] as (typeof KINDS)[number];
-    const link = kind === 'symlink' || kind === 'hardlink' ? (links[linksUsed++] as string) : '';
-    const isDevice = kind === 'char' || kind === 'block';
-    const major = isDevice ? (log.devices[devicesUsed++] as number) : 0;
-    const minor = isDevice ? (log.devices[devicesUsed++] as number) : 0;
-    if (path === '') {
-      // CVE-2021-29136: a root that became a symlink led everything after it out.
-      if (kind !== 'directory') throw refused(`would make the root directory a ${kind}`, path);
-      describe(tree.root, entry);
-      continue;
-    }
-    const base = baseOf(path);
-    const whiteout = whiteoutOf(base);
-    if (whiteout !== undefined) {
-      if (whiteout.kind === 'opaque') purge(parentFor(path, entry).directory);
-      else takeAway(path, whiteout.name);
-      known = undefined;
-      continue;
-    }
+  return (next) => {
+    log = next;
+    layer = table.logs.push(log) - 1;
+    folders = log.folders.split('\0');
+    forget();
+    if (table.entries[ROOT] === -1 && log.count > 0) impliedBy(ROOT, 0);
+    replay();
+  };
 
-    const { directory, displaced } = parentFor(path, entry);
-    const children = directory.children as Map<string, TreeNode>;
-    const there = children.get(base);
-    if (kind === 'hardlink') {
-      const target = linkTarget(link, path);
-      children.set(base, { ...target, layer, entry, origin: target, displaced });
-    } else if (kind === 'directory' && there?.kind === 'directory') {
-      describe(there, entry);
-    } else {
-      const node = createNode(kind, layer, entry);
-      describe(node, entry);
-      node.size = log.sizes[entry] as number;
-      node.target = link;
-      node.major = major;
-      node.minor = minor;
-      node.displaced = displaced;
-      children.set(base, node);
+  function replay(): void {
+    const { count, kinds, parents, nameEnds, devices } = log;
+    const links = log.links.split('\0');
+    const aufs: Array<{ directory: number; name: string }> = [];
+    let linksUsed = 0;
+    let devicesUsed = 0;
+    const namesAt = addNames(table, log.names);
+    let end = namesAt;
+    for (let entry = 0; entry < count; entry++) {
+      const start = end;
+      end = namesAt + (nameEnds[entry] as number);
+      const kind = kinds[entry] as number;
+      const link = kind === SYMLINK || kind === HARDLINK ? (links[linksUsed++] as string) : '';
+      const device = kind === CHAR || kind === BLOCK ? devicesUsed : NONE;
+      if (device !== NONE) devicesUsed += 2;
+      if (start === end) {
+        // CVE-2021-29136: a root that became a symlink led everything after it out.
+        if (kind !== DIRECTORY) throw refused(`would make the root directory a ${KINDS[kind]}`, '');
+        describe(ROOT, entry);
+        continue;
+      }
+      const isOdd = isWhiteoutName(start, end);
+      if (isOdd) {
+        const whiteout = whiteoutOf(textAt(start, end));
+        if (whiteout !== undefined) {
+          if (whiteout.kind === 'opaque') purge(table, parentFor(entry).row, layer);
+          else takeAway(folders[parents[entry] as number] as string, whiteout.name);
+          forget();
+          continue;
+        }
+      }
+
+      const parent = parents[entry] === lastFolder ? lastParent : parentFor(entry);
+      if (isOdd) aufs.push({ directory: parent.row, name: textAt(start, end) });
+      const there = findRow(table, parent.row, start, end);
+      const thereKind = there === NONE ? NONE : table.kinds[there];
+      if (kind === DIRECTORY && thereKind === DIRECTORY) {
+        describe(there, entry);
+        continue;
+      }
+      const target = kind === HARDLINK ? linkTarget(link, entry) : NONE;
+      if (there !== NONE) {
+        removeRow(table, there);
+        // The way to what was looked up may have led through it.
+        if (thereKind === DIRECTORY || thereKind === SYMLINK) forget();
+      }
+      const shown = target === NONE ? kind : (table.kinds[target] as number);
+      const row = addRow(table, parent.row, start, end, shown, layer, entry);
+      if (target !== NONE) {
+        table.origins[row] = target;
+        table.linked.add(target);
+      }
+      if (kind === SYMLINK) table.targets.set(row, link);
+      if (device !== NONE) table.devices.set(row, [devices[device] as number, devices[device + 1] as number]);
+      if (parent.followed > 0) table.displaced[row] = 1;
     }
-    if (there?.kind === 'directory' || there?.kind === 'symlink') known = undefined;
-    if (isAufsMetadata(base)) aufs.push({ children, name: base });
+    for (const { directory, name } of aufs) {
+      const row = findName(table, directory, name);
+      if (row !== NONE) removeRow(table, row);
+    }
   }
-  for (const { children, name } of aufs) children.delete(name);
 
-  /** Gives `node` the metadata of an entry of this layer. */
-  function describe(node: TreeNode, entry: number): void {
-    node.mode = log.modes[entry] as number;
-    node.uid = log.uids[entry] as number;
-    node.gid = log.gids[entry] as number;
-    node.xattrs = log.xattrs.get(entry);
-    node.layer = layer;
-    node.entry = entry;
-    setTimes(node, entry);
+  /** Gives a row the metadata of an entry of this layer. */
+  function describe(row: number, entry: number): void {
+    if (table.entries[row] === -1) table.times.delete(row);
+    table.layers[row] = layer;
+    table.entries[row] = entry;
   }
 
-  function setTimes(node: TreeNode, entry: number): void {
-    node.mtime = log.mtimes[entry] as number;
-    node.mtimeNanos = log.mtimeNanos[entry] as number;
+  /** A directory that an entry needs, and nobody declares, has the entry's time. */
+  function impliedBy(row: number, entry: number): void {
+    table.times.set(row, [log.mtimes[entry] as number, log.mtimeNanos[entry] as number]);
+  }
+
+  function textAt(start: number, end: number): string {
+    return table.names.toString('latin1', start, end);
+  }
+
+  /** True for `.wh.` and what begins with it. */
+  function isWhiteoutName(start: number, end: number): boolean {
+    const { names } = table;
+    return (
+      names[start] === 0x2e &&
+      end - start >= 4 &&
+      names[start + 1] === 0x77 &&
+      names[start + 2] === 0x68 &&
+      names[start + 3] === 0x2e
+    );
+  }
+
+  /** What was looked up may be another directory now. */
+  function forget(): void {
+    lastFolder = NONE;
+    known.clear();
   }
 
   /** The directory an entry goes into, made if need be. */
-  function parentFor(path: string, entry: number): Parent {
-    const parent = parentOf(path);
-    if (known?.path === parent) return known;
-    refuseWhiteoutParents(parent, path);
-    known = findDirectory(parent, entry) as Parent;
-    return known;
+  function parentFor(entry: number): Parent {
+    lastFolder = log.parents[entry] as number;
+    const path = folders[lastFolder] as string;
+    let parent = known.get(path);
+    if (parent === undefined) {
+      refuseWhiteoutParents(path, () => pathOf(entry));
+      parent = findDirectory(path, entry) as Parent;
+      known.set(path, parent);
+    }
+    lastParent = parent;
+    return parent;
   }
 
   /**
-   * The directory at a clean path, symlinks followed inside the root. What is missing is made, with the times of the
-   * entry `impliedBy`; without one, undefined is the answer.
+   * The directory at a clean path, symlinks followed inside the root. What is missing is made, for the entry
+   * `neededBy`; without one, undefined is the answer.
    */
-  function findDirectory(path: string, impliedBy?: number): Parent | undefined {
-    const stack = [tree.root];
-    const ahead = path === '' ? [] : path.split('/').reverse();
-    let followed = 0;
+  function findDirectory(path: string, neededBy?: number): Parent | undefined {
+    const above = path === '' ? undefined : known.get(parentOf(path));
+    let { row, depth, followed } = above ?? { row: ROOT, depth: 1, followed: 0 };
+    const ahead = path === '' ? [] : above === undefined ? path.split('/').reverse() : [baseOf(path)];
     for (let name = ahead.pop(); name !== undefined; name = ahead.pop()) {
       if (name === '' || name === '.') continue;
       if (name === '..') {
-        if (stack.length > 1) stack.pop();
+        if (row === ROOT) continue;
+        row = table.parents[row] as number;
+        depth--;
         continue;
       }
-      const children = (stack.at(-1) as TreeNode).children as Map<string, TreeNode>;
-      let child = children.get(name);
-      if (child?.kind === 'symlink') {
+      const place = writeName(table, name);
+      let child = findRow(table, row, ...place);
+      if (child !== NONE && table.kinds[child] === SYMLINK) {
         if (++followed > MAX_LINKS) throw refused('leads through too many symlinks', path);
-        if (child.target.startsWith('/')) stack.length = 1;
-        ahead.push(...child.target.split('/').reverse());
+        const target = targetOf(child);
+        if (target.startsWith('/')) {
+          row = ROOT;
+          depth = 1;
+        }
+        ahead.push(...target.split('/').reverse());
         continue;
       }
-      if (child?.kind !== 'directory') {
-        if (impliedBy === undefined) return undefined;
-        if (child?.layer === layer)
+      if (child === NONE || table.kinds[child] !== DIRECTORY) {
+        if (neededBy === undefined) return undefined;
+        if (child !== NONE && table.layers[child] === layer)
           throw invalid('needs to be a directory, but the same layer has a file there', path);
-        child = createNode('directory', layer, -1);
-        child.mode = 0o755;
-        setTimes(child, impliedBy);
-        children.set(name, child);
+        if (child !== NONE) removeRow(table, child);
+        keepName(table, place);
+        child = addRow(table, row, ...place, DIRECTORY, layer, -1);
+        impliedBy(child, neededBy);
       }
-      stack.push(child);
-      if (stack.length > MAX_DEPTH) throw refused('is too deep', path);
+      row = child;
+      if (++depth > MAX_DEPTH) throw refused('is too deep', path);
     }
-    return { path, directory: stack.at(-1) as TreeNode, displaced: followed > 0 };
+    return { row, depth, followed };
+  }
+
+  function targetOf(symlink: number): string {
+    const origin = table.origins[symlink] as number;
+    return table.targets.get(origin === NONE ? symlink : origin) as string;
   }
 
   /** The inode a hard link names, at this moment of the replay. */
-  function linkTarget(link: string, path: string): TreeNode {
+  function linkTarget(link: string, entry: number): number {
     const target = cleanPath(link);
     const parent = findDirectory(parentOf(target));
-    const node = target === '' ? tree.root : parent?.directory.children?.get(baseOf(target));
-    if (node === undefined) throw invalid(`is a hard link to ${quoted(link)}, which is not there`, path);
-    if (node.kind === 'directory') throw invalid(`is a hard link to the directory ${quoted(link)}`, path);
-    return inodeOf(node);
+    const row =
+      target === '' ? ROOT : parent === undefined ? NONE : findName(table, parent.row, baseOf(target));
+    if (row === NONE) throw invalid(`is a hard link to ${quoted(link)}, which is not there`, pathOf(entry));
+    if (table.kinds[row] === DIRECTORY)
+      throw invalid(`is a hard link to the directory ${quoted(link)}`, pathOf(entry));
+    const origin = table.origins[row] as number;
+    return origin === NONE ? row : origin;
   }
 
-  function takeAway(path: string, name: string): void {
-    const children = findDirectory(parentOf(path))?.directory.children;
-    const child = children?.get(name);
-    if (children !== undefined && child !== undefined && !survives(child)) children.delete(name);
+  function takeAway(folder: string, name: string): void {
+    const parent = findDirectory(folder);
+    const row = parent === undefined ? NONE : findName(table, parent.row, name);
+    if (row !== NONE && !survives(table, row, layer)) removeRow(table, row);
   }
 
-  /** Takes everything of lower layers out of a directory. Once per directory and layer: nothing lower comes back. */
-  function purge(directory: TreeNode): void {
-    if (directory.purgedIn === layer) return;
-    directory.purgedIn = layer;
-    const children = directory.children as Map<string, TreeNode>;
-    for (const [name, child] of children) if (!survives(child)) children.delete(name);
+  /** For what is said of an entry. */
+  function pathOf(entry: number): string {
+    return pathsOf(log)(entry);
   }
-
-  /** True when a whiteout leaves `node`, because this layer put it there, or something into it; it is purged then. */
-  function survives(node: TreeNode): boolean {
-    if (node.kind !== 'directory') return node.layer === layer;
-    purge(node);
-    if (node.layer === layer) return true;
-    if (node.children?.size === 0) return false;
-    // The directory itself is gone with the lower layer; what this layer put into it implies a new one.
-    Object.assign(node, { mode: 0o755, uid: 0, gid: 0, xattrs: undefined, layer, entry: -1 });
-    return true;
-  }
-}
-
-/** A whiteout takes a name away; it cannot be a directory that has names as well. */
-function refuseWhiteoutParents(parent: string, path: string): void {
-  if (!parent.includes('.wh.')) return;
-  for (const name of parent.split('/')) {
-    if (name.startsWith('.wh.') && !isAufsMetadata(name)) throw refused('lies inside a whiteout', path);
-  }
-}
-
-function quoted(path: string): string {
-  const text = textOf(path);
-  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
-}
-
-function refused(what: string, path: string): OciError {
-  return new OciError('LAYER_REFUSED', `the layer's entry ${quoted(path)} ${what}`);
-}
-
-function invalid(what: string, path: string): OciError {
-  return new OciError('LAYER_INVALID', `the layer's entry ${quoted(path)} ${what}`);
 }

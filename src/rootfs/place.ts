@@ -2,7 +2,7 @@
 // has most of it gives the base, whole subtrees move by rename, and only what differs is touched. The 91,000
 // entries of one layer are one rename; placing the reference image (107,000 entries) takes 0.4 s of 6.5.
 import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
-import { STAGED } from './entry-log.ts';
+import { pathsOf, STAGED } from './entry-log.ts';
 import type { LayerResult } from './read-layer.ts';
 import { setTimesAt } from './set-times.ts';
 import { createSpecial, type Losses, setOwnerAt, setXattrs } from './special-files.ts';
@@ -102,7 +102,7 @@ export function placeTree(
   }
 
   function placeChildren(node: TreeNode, path: string, candidates: Candidate[]): void {
-    const children = node.children as Map<string, TreeNode>;
+    const children = node.children as ReadonlyMap<string, TreeNode>;
     const base = candidates.find((candidate) => candidate.path === path);
     for (const name of base?.staged.keys() ?? []) {
       if (children.get(name)?.kind !== 'directory') rmSync(fsPath(`${path}/${name}`), { recursive: true });
@@ -175,7 +175,7 @@ function decideFates(
   stages: readonly LayerStage[],
   linked: Set<TreeNode>,
 ): void {
-  for (const node of (directory.children as Map<string, TreeNode>).values()) {
+  for (const node of (directory.children as ReadonlyMap<string, TreeNode>).values()) {
     if (node.kind === 'directory') {
       decideFates(node, results, stages, linked);
       continue;
@@ -193,17 +193,17 @@ function decideFates(
 
 /** Removes files no name stands for, and takes aside those whose name is elsewhere. */
 function clearStage({ log }: LayerResult, { paths, fates }: LayerStage): void {
-  const names = log.count === 0 ? [] : log.paths.split('\0');
+  const pathOf = pathsOf(log);
   for (let entry = 0; entry < log.count; entry++) {
     const staged = log.staged[entry];
     if (staged === STAGED.nowhere || fates[entry] === AT_HOME) continue;
     const aside = fsPath(`${paths.aside}/${entry}`);
-    const path = staged === STAGED.aside ? aside : fsPath(`${paths.inPlace}/${names[entry]}`);
+    const path = staged === STAGED.aside ? aside : fsPath(`${paths.inPlace}/${pathOf(entry)}`);
     try {
       if (fates[entry] === DEAD) unlinkSync(path);
       else if (staged === STAGED.inPlace) renameSync(path, aside);
     } catch (error) {
-      throw stageError(error, names[entry] as string);
+      throw stageError(error, pathOf(entry));
     }
   }
 }

@@ -5,9 +5,11 @@ import { layerLimits } from '../layer/limits.ts';
 import { type LayerIndex, usableIndex } from './layer-index.ts';
 import { readLayers } from './layer-pool.ts';
 import type { LayerSource, LayerStats, ReadLayersOptions } from './layer-source.ts';
-import { applyLayer } from './merge.ts';
+import { createMerge } from './merge.ts';
+import { viewOf } from './merged-tree.ts';
+import { createNodeTable } from './node-table.ts';
 import type { LayerResult } from './read-layer.ts';
-import { emptyTree, type Tree } from './tree.ts';
+import type { Tree } from './tree.ts';
 
 export interface ReadTreeResult {
   tree: Tree;
@@ -54,24 +56,25 @@ export async function readLogs(
 }
 
 /**
- * The tree the layers amount to. `onLayer` sees it as it stands after each. Throws LAYER_INVALID and LAYER_REFUSED,
- * naming the layer.
+ * The tree the layers amount to. `onLayer` sees it as it stands after each, and must be done with it before the next.
+ * Throws LAYER_INVALID and LAYER_REFUSED, naming the layer.
  */
 export function mergeLayers(
   layers: readonly LayerSource[],
   results: readonly Pick<LayerResult, 'log'>[],
   onLayer?: (tree: Tree, layer: number) => void,
 ): Tree {
-  const tree = emptyTree();
+  const table = createNodeTable(results.reduce((sum, { log }) => sum + log.count, 0));
+  const applyLayer = createMerge(table);
   results.forEach(({ log }, index) => {
     try {
-      applyLayer(tree, log);
+      applyLayer(log);
     } catch (error) {
       if (!(error instanceof OciError)) throw error;
       const { code, message, hint, cause } = error;
       throw new OciError(code, `layer ${layers[index]?.descriptor.digest}: ${message}`, { hint, cause });
     }
-    onLayer?.(tree, index);
+    onLayer?.(viewOf(table), index);
   });
-  return tree;
+  return viewOf(table);
 }

@@ -5,7 +5,10 @@
 
 export type NodeKind = 'file' | 'directory' | 'symlink' | 'char' | 'block' | 'fifo';
 
-/** One name in the tree. Plain data; the same shape for every kind so that property reads stay monomorphic. */
+/**
+ * One name in the tree; the same shape for every kind so that property reads stay monomorphic. In a merged tree a
+ * directory's children are made when they are first asked for, and are the same ever after.
+ */
 export interface TreeNode {
   kind: NodeKind;
   /** Permission bits, setuid, setgid and sticky included (0o7777). */
@@ -31,9 +34,7 @@ export interface TreeNode {
   /** Set on a hard link: the node whose content and metadata this name shares. Compare with `inodeOf`. */
   origin: TreeNode | undefined;
   /** Directories only, in the order names appeared. */
-  children: Map<string, TreeNode> | undefined;
-  /** Directories: the last layer whose whiteouts emptied it of everything lower. Other kinds: -1. */
-  purgedIn: number;
+  readonly children: ReadonlyMap<string, TreeNode> | undefined;
   /** The entry's name led here through a symlink, so it was not staged under this path. */
   displaced: boolean;
 }
@@ -46,7 +47,6 @@ export interface Tree {
 
 /** A node of the given kind with nothing else known of it. */
 export function createNode(kind: NodeKind, layer: number, entry: number): TreeNode {
-  const isDirectory = kind === 'directory';
   return {
     kind,
     mode: 0,
@@ -62,16 +62,9 @@ export function createNode(kind: NodeKind, layer: number, entry: number): TreeNo
     layer,
     entry,
     origin: undefined,
-    children: isDirectory ? new Map() : undefined,
-    // What a layer makes has nothing of lower layers in it.
-    purgedIn: isDirectory ? layer : -1,
+    children: kind === 'directory' ? new Map() : undefined,
     displaced: false,
   };
-}
-
-/** A tree of no layers: an empty root. */
-export function emptyTree(): Tree {
-  return { root: { ...createNode('directory', -1, -1), mode: 0o755 }, layers: 0 };
 }
 
 /** The children of a directory in the order of their names' bytes; none of anything else. */
