@@ -144,7 +144,7 @@ function bind(ffi: typeof import('node:ffi')): Libc {
       c.close(socket);
       return failed;
     },
-    exitNow: (code) => void c._exit(code),
+    exitNow: (code) => c._exit(code),
     listenUnix(path) {
       const listener = check(c.socket(AF_UNIX, SOCK_STREAM_CLOEXEC, 0), 'socket');
       const address = Buffer.alloc(110);
