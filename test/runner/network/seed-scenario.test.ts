@@ -13,7 +13,7 @@ exec httpd -f -p ${port} -h /tmp/www`,
 
 /** Without cgroups, of which all containers of this machine have some, and the clock of a user's holder. */
 const ours = (host: ContainerHost): string[] =>
-  host.traces().filter((trace) => !/^.sys.fs.cgroup| sleep 2 $/.test(trace));
+  host.traces().filter((trace) => !trace.startsWith('/sys/fs/cgroup'));
 
 const able = canRunContainers();
 
