@@ -1,4 +1,4 @@
-// Names that nobody else takes: of temporary files, containers, uploads. From the kernel, for node:crypto takes 6 ms to
+// Names that nobody else takes: of temporary files and containers. From the kernel, for node:crypto takes 6 ms to
 // set up, which every command would wait for. No secret is made of them.
 import { closeSync, openSync, readSync } from 'node:fs';
 

@@ -1,8 +1,7 @@
 // A store of 10,000 images: what listing them takes, and whether one more is pulled as fast as into an empty store.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Ground } from './ground.ts';
-import { sh } from './ground.ts';
+import { type Ground, sh } from './ground.ts';
 import { writeManyImages } from './many-images.ts';
 import { type Measured, measure } from './measure.ts';
 import type { Row } from './rows.ts';

@@ -29,8 +29,11 @@ export function readLayerRecord(paths: StorePaths, digest: Digest): LayerRecord 
 export function writeLayerRecord(paths: StorePaths, record: LayerRecord): void {
   const path = layerRecordPath(paths, record.digest);
   const { digest, diffId, unpackedSize, entries, files } = record;
+  const text = `${JSON.stringify({ digest, diffId, unpackedSize, entries, files })}\n`;
+  // Whoever looks into an image says the same of its layers again.
+  if (textIfThere(path) === text) return;
   try {
-    replaceFile(path, `${JSON.stringify({ digest, diffId, unpackedSize, entries, files })}\n`);
+    replaceFile(path, text);
   } catch (error) {
     throw fileError(error, path);
   }
