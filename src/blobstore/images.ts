@@ -75,7 +75,10 @@ function readFacts(paths: StorePaths, roots: Roots): { facts: Map<Digest, ImageF
           image.uniqueSize += size;
         }
       },
-      manifest(descriptor, { facts }) {
+      manifest(descriptor, { config, facts: known }) {
+        // Kept by the manifest's digest, and so known after the config has gone: a listing of this store says no more
+        // than its files do.
+        const facts = present.has(config.digest) ? known : undefined;
         image.created ??= facts?.created;
         const platform = descriptor.platform ?? facts?.platform;
         // Attestations hang in the index as platform unknown/unknown (buildkit).
