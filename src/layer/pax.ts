@@ -76,6 +76,7 @@ function takeRecord(records: PaxRecords, pairs: string[], key: string, value: Bu
   }
   if (key.startsWith('GNU.sparse.')) {
     const text = value.toString('latin1');
+    if (key === 'GNU.sparse.name' && text.includes('\0')) throw invalidTar('a PAX name contains a NUL');
     if (key !== 'GNU.sparse.offset' && key !== 'GNU.sparse.numbytes') sparseOf(records).set(key, text);
     else if ((pairs.length % 2 === 0) === (key === 'GNU.sparse.offset')) pairs.push(text);
     else throw invalidTar('a sparse map is out of order');
@@ -132,7 +133,7 @@ export function paxInteger(text: string): number {
 
 /** `1350244992.023960108`, possibly negative, digits past nanoseconds dropped. Throws LAYER_INVALID. */
 export function paxTime(text: string): PaxTime {
-  const match = /^(-?)(\d+)(?:\.(\d*))?$/.exec(text);
+  const match = /^([+-]?)(\d+)(?:\.(\d*))?$/.exec(text);
   const whole = Number(match?.[2] ?? Number.NaN);
   if (match === null || !Number.isSafeInteger(whole)) throw invalidTar('a time in a PAX header is not one');
   const nanos = Number((match[3] ?? '').slice(0, 9).padEnd(9, '0'));

@@ -65,6 +65,7 @@ function decimal(text: string): number {
  * and together exactly the `stored` bytes of the body.
  */
 export function checkedRegions(regions: SparseRegion[], size: number, stored: number): SparseRegion[] {
+  if (size < 0) throw invalidTar('a sparse file has a negative size');
   let end = 0;
   let total = 0;
   for (const { offset, length } of regions) {

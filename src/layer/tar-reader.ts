@@ -103,12 +103,13 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
     return slab.subarray(at - BLOCK, at);
   }
 
-  function skip(bytes: number): void {
+  /** Passes over bytes; returns how many of them the archive does not have. */
+  function skipWhatIsThere(bytes: number): number {
     let togo = bytes;
     while (togo > 0) {
       if (at === slab.length) {
         const next = nextSlab();
-        if (next === undefined) throw endsEarly();
+        if (next === undefined) return togo;
         before += slab.length;
         slab = next;
         at = 0;
@@ -117,6 +118,11 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
       at += step;
       togo -= step;
     }
+    return 0;
+  }
+
+  function skip(bytes: number): void {
+    if (skipWhatIsThere(bytes) > 0) throw endsEarly();
   }
 
   /** The whole body of a header that is about another entry. */
@@ -136,7 +142,9 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
 
   function next(): TarEntry | undefined {
     if (ended) return undefined;
-    skip(left + padding);
+    skip(left);
+    // Some writers leave the last file's padding out, and Go reads what they wrote.
+    skipWhatIsThere(padding);
     left = 0;
     padding = 0;
     const overrides: Overrides = { pax: undefined, longName: undefined, longLink: undefined };
@@ -205,14 +213,15 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
     bodyNext = 0;
     switch (kind) {
       case 'file':
+        // v7 had no type for directories (Go, RFC of "TypeRegA"); its size, too, means nothing.
+        if (type === '\0' && entry.path.endsWith('/')) {
+          entry.kind = 'directory';
+          break;
+        }
         left = stored;
         padding = padded(stored) - stored;
         entry.size = stored;
-        // v7 had no type for directories (Go, RFC of "TypeRegA").
-        if (type === '\0' && entry.path.endsWith('/')) {
-          entry.kind = 'directory';
-          entry.size = 0;
-        } else if (type === 'S') takeOldSparse(entry, header, format);
+        if (type === 'S') takeOldSparse(entry, header, format);
         else if (pax?.sparse !== undefined) takePaxSparse(entry, pax.sparse);
         fileBytes += entry.size;
         if (fileBytes > limits.bytes) throw limitExceeded('the layer', 'bytes', limits.bytes);

@@ -27,6 +27,13 @@ describe('PAX records', () => {
     });
   });
 
+  it('may have a plus in front of a time, as in front of any number', () => {
+    expect(parsePax(records(['mtime', '+1.5'], ['uid', '+7']))).toEqual({
+      mtime: { seconds: 1, nanos: 500_000_000 },
+      uid: 7,
+    });
+  });
+
   it('an empty value takes an earlier one back', () => {
     expect(parsePax(records(['path', 'a'], ['path', '']))).toEqual({});
   });
@@ -48,6 +55,7 @@ describe('PAX records', () => {
     ['no equals sign', Buffer.from('8 path\n\n')],
     ['no key', Buffer.from('5 =a\n')],
     ['a NUL in a name', records(['path', 'a\0b'])],
+    ['a NUL in the name of a sparse file', records(['GNU.sparse.name', 'a\0b/c'])],
     ['a NUL in a key', records(['SCHILY.xattr.a\0b', 'x'])],
     ['a size that is no number', records(['size', '12x'])],
     ['a time that is no number', records(['mtime', '1e5'])],

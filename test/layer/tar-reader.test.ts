@@ -101,6 +101,34 @@ describe('reading a tar archive', () => {
     ).toEqual(['d/', 'f']);
   });
 
+  it('gives a v7 directory no body either, so that what follows is an entry, as in Go', () => {
+    const v7 = memberBytes({ name: 'd/', type: '\0' }).subarray(0, 512);
+    v7.fill(0, 257, 512).write('00000000777', 124);
+    const entries = readAll(Buffer.concat([withChecksum(v7), memberBytes(file('f', 'x')), TAR_END]));
+    expect(entries.map(({ kind, path, size }) => [kind, path, size])).toEqual([
+      ['directory', 'd/', 0],
+      ['file', 'f', 1],
+    ]);
+  });
+
+  it.each([0, 1, 100])('reads a last file with %i bytes of its padding, as Go does', (padding) => {
+    const whole = memberBytes(file('f', 'hello'));
+    expect(readAll(whole.subarray(0, 512 + 5 + padding)).map(({ content }) => content)).toEqual(['hello']);
+    expect(() => readAll(whole.subarray(0, 512 + 4))).toThrow(
+      expect.objectContaining({ code: 'LAYER_INVALID' }),
+    );
+  });
+
+  it('refuses a sparse file of less than no bytes, which would make room for others in the limit', () => {
+    const pax = { 'GNU.sparse.major': '0', 'GNU.sparse.minor': '1', 'GNU.sparse.size': '-1000' };
+    const old = memberBytes(file('s', '', { type: 'S' }));
+    old.fill(0, 257, 512).write('ustar  \0', 257, 'latin1');
+    base256(12, -1000n).copy(old, 483);
+    for (const archive of [buildTar([file('s', '', { pax })]), Buffer.concat([withChecksum(old), TAR_END])]) {
+      expect(() => readAll(archive)).toThrow(expect.objectContaining({ code: 'LAYER_INVALID' }));
+    }
+  });
+
   it('reads on behind the end mark but finds nothing there', () => {
     expect(
       readAll(Buffer.concat([buildTar([file('f')]), buildTar([file('g')])])).map(({ path }) => path),
