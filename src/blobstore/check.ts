@@ -13,6 +13,7 @@ import { nameOfKey, readIndexFile } from './index-file.ts';
 import { isLayerIndexName } from './layer-index-files.ts';
 import { readLayerRecord } from './layer-records.ts';
 import { inspectLayout } from './layout.ts';
+import { isNamesDatabaseDamaged } from './names-database.ts';
 import { blobPath, layerRecordPath, type StorePaths } from './paths.ts';
 import { listRefs } from './refs.ts';
 
@@ -120,6 +121,8 @@ function checkNames(paths: StorePaths): string[] {
     readIndexFile(paths.indexFile).map(({ key, descriptor }) => [key, descriptor.digest]),
   );
   const problems: string[] = [];
+  if (isNamesDatabaseDamaged(paths))
+    problems.push(`${paths.database} is damaged; any tag or pull makes it anew from index.json`);
   for (const { key, descriptor } of listRefs(paths)) {
     const other = listed.get(key);
     if (other === undefined)

@@ -69,14 +69,18 @@ export function readIndexFile(path: string): IndexEntry[] {
   return [...entries].map(([key, descriptor]) => ({ key, descriptor }));
 }
 
-/** Tells whether the file is still the one we wrote: inode, size and time of last change. Undefined when missing. */
-export function indexStamp(path: string): string | undefined {
+/**
+ * Tells whether the file is still the one we wrote: inode, size and time of last change, and the mark of those who did
+ * not wait for the disk (unforced.ts). Undefined when missing.
+ */
+export function indexStamp(path: string, mark?: string): string | undefined {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined ? undefined : stampOf(stat);
+  return stat === undefined ? undefined : stampOf(stat, mark);
 }
 
-export function stampOf(stat: { ino: bigint; size: bigint; mtimeNs: bigint }): string {
-  return `${stat.ino}:${stat.size}:${stat.mtimeNs}`;
+export function stampOf(stat: { ino: bigint; size: bigint; mtimeNs: bigint }, mark?: string): string {
+  const file = `${stat.ino}:${stat.size}:${stat.mtimeNs}`;
+  return mark === undefined ? file : `${file} ${mark}`;
 }
 
 function withoutNames(descriptor: Descriptor): Descriptor {

@@ -108,6 +108,12 @@ it('finds a name that index.json lacks', async () => {
   });
 });
 
+it('finds a damaged database of names', async () => {
+  const { store, dir } = await healthy();
+  writeFileSync(storePaths(dir).database, 'not a database'.repeat(1000));
+  expect(await problems(store)).toEqual({ names: expect.stringContaining('store.db is damaged') });
+});
+
 it('goes on with the other steps when index.json is damaged', async () => {
   const { store, dir, layer, path } = await healthy();
   writeFileSync(join(dir, 'index.json'), '[]');

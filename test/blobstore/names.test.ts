@@ -118,18 +118,6 @@ it('sweeps up what a process left that was killed while it wrote index.json', as
   expect(existsSync(left)).toBe(false);
 });
 
-it('says what to do when the database is damaged', async () => {
-  const { dir, store } = await storeWithAlpine();
-  writeFileSync(
-    storePaths(dir).database,
-    'not a database at all, but long enough to be taken for one'.repeat(100),
-  );
-  await expect(store.list()).rejects.toMatchObject({
-    code: 'STORE_INVALID',
-    hint: expect.stringContaining('remove'),
-  });
-});
-
 it('finds nothing in a store that does not exist, and makes none by looking', async () => {
   const dir = join(scratch(), 'none');
   const store = await openStore(dir);
