@@ -103,13 +103,12 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
     return slab.subarray(at - BLOCK, at);
   }
 
-  /** Passes over bytes; returns how many of them the archive does not have. */
-  function skipWhatIsThere(bytes: number): number {
+  function skip(bytes: number): void {
     let togo = bytes;
     while (togo > 0) {
       if (at === slab.length) {
         const next = nextSlab();
-        if (next === undefined) return togo;
+        if (next === undefined) throw endsEarly();
         before += slab.length;
         slab = next;
         at = 0;
@@ -118,11 +117,6 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
       at += step;
       togo -= step;
     }
-    return 0;
-  }
-
-  function skip(bytes: number): void {
-    if (skipWhatIsThere(bytes) > 0) throw endsEarly();
   }
 
   /** The whole body of a header that is about another entry. */
@@ -142,9 +136,7 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
 
   function next(): TarEntry | undefined {
     if (ended) return undefined;
-    skip(left);
-    // Some writers leave the last file's padding out, and Go reads what they wrote.
-    skipWhatIsThere(padding);
+    skip(left + padding);
     left = 0;
     padding = 0;
     const overrides: Overrides = { pax: undefined, longName: undefined, longLink: undefined };
