@@ -4,6 +4,7 @@ import { globSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 import { lazyBuiltins, lazyOclif, packagesElsewhere, partsOfPackages } from './lean-packages.ts';
+import { leanUndici } from './lean-undici.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -23,7 +24,7 @@ const commands = globSync('src/commands/**/*.ts', { cwd: root })
 
 const common = {
   absWorkingDir: root,
-  plugins: [partsOfPackages, lazyOclif],
+  plugins: [partsOfPackages, lazyOclif, leanUndici],
   outdir: 'dist/bundle',
   bundle: true,
   // Names are not kept: a call for each function and class takes 20 ms of a command's start.

@@ -16,6 +16,8 @@ const PARTS: Record<string, string> = {
     export { default as Agent } from 'undici/lib/dispatcher/agent.js';
     export { default as EnvHttpProxyAgent } from 'undici/lib/dispatcher/env-http-proxy-agent.js';
     export { default as buildConnector } from 'undici/lib/core/connect.js';`,
+  // oclif asks whether this is WSL, for names of folders that are not used here; to know, it loads node:child_process.
+  'wsl-utils': 'export const isWsl = false;',
 };
 
 /** Instead of a package's front door, its parts. */
@@ -32,7 +34,7 @@ export const partsOfPackages: Plugin = {
 };
 
 /** Small, and needed by most commands. */
-const KEPT = /^(?:@oclif\/core|get-package-type|p-limit|wsl-utils|zod)(?:\/|$)/;
+const KEPT = /^(?:@oclif\/core|get-package-type|p-limit|zod)(?:\/|$)/;
 
 /**
  * Other packages are left to files beside the bundle, `packages.cjs` and one for each of `alone`; `contents` are these
