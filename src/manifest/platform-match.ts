@@ -141,7 +141,7 @@ function runsOn(platform: Platform): Machine[] {
 
 /** `v8` down to `v5`; only itself when the variant is no such number. */
 function downTo(architecture: string, variant: string, lowest: number): Machine[] {
-  const top = /^v(\d+)$/.exec(variant)?.[1];
+  const top = /^v(\d{1,2})$/.exec(variant)?.[1];
   const machines: Machine[] = [{ architecture, variant }];
   for (let version = Number(top ?? 0) - 1; version >= lowest; version -= 1) {
     machines.push({ architecture, variant: `v${version}` });

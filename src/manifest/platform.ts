@@ -44,7 +44,7 @@ export function parsePlatform(text: string): Platform {
 function assemble(first: string, rest: string[], text: string): Platform {
   const [second, third] = rest;
   if (second === undefined) {
-    if (SYSTEMS.has(first)) return normalizePlatform({ ...hostPlatform(), os: first });
+    if (SYSTEMS.has(first) || first === 'macos') return normalizePlatform({ ...hostPlatform(), os: first });
     if (isArchitecture(first)) return normalizePlatform({ os: hostPlatform().os, architecture: first });
     throw invalid(text);
   }
@@ -76,7 +76,7 @@ export function normalizePlatform(platform: Platform): Platform {
   const [architecture, implied] = ARCHITECTURES.get(given) ?? [given];
   const { variant: _, ...others } = platform;
   const normal: Platform = { ...others, os, architecture };
-  const variant = normalVariant(architecture, platform.variant || implied);
+  const variant = normalVariant(architecture, platform.variant?.toLowerCase() || implied);
   if (variant !== undefined) normal.variant = variant;
   return normal;
 }

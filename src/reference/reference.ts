@@ -76,7 +76,7 @@ export function familiarReference(reference: Reference): string {
   const { registry, repository } = reference;
   const official = repository.startsWith(OFFICIAL) ? repository.slice(OFFICIAL.length) : '';
   const short = official === '' || official.includes('/') ? repository : official;
-  const familiar = registry === DOCKER_HUB && splitRegistry(short)[0] === DOCKER_HUB ? short : full;
+  const familiar = registry === DOCKER_HUB && !hasHost(short) ? short : full;
   return familiar + suffix(reference);
 }
 

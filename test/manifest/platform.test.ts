@@ -27,6 +27,7 @@ describe('what people write', () => {
     ['arm64', { os: host.os, architecture: 'arm64' }],
     ['arm/v6', { os: host.os, architecture: 'arm', variant: 'v6' }],
     ['windows', { ...host, os: 'windows' }],
+    ['macos', { ...host, os: 'darwin' }],
     ['macos/arm64', { os: 'darwin', architecture: 'arm64' }],
     ['windows/amd64:10.0.17763', { os: 'windows', architecture: 'amd64', 'os.version': '10.0.17763' }],
     ['windows(10.0.17763)/amd64', { os: 'windows', architecture: 'amd64', 'os.version': '10.0.17763' }],
@@ -134,6 +135,17 @@ describe('the best entry of an index', () => {
       expect((error as OciError).hint).toContain('linux/arm/v7, linux/s390x');
       expect((error as OciError).hint).not.toContain('unknown');
     }
+  });
+
+  test('a variant in capitals is that variant, as in containerd', () => {
+    const there = entry({ os: 'linux', architecture: 'arm', variant: 'V7' });
+    expect(choose('linux/arm/v8', [entry('linux/arm/v5'), there])).toBe(1);
+  });
+
+  test('a variant of many digits is no version to count down from', () => {
+    expect(matchesPlatform(parsePlatform('linux/arm/v99999999999'), parsePlatform('linux/arm/v7'))).toBe(
+      false,
+    );
   });
 
   test('names of JavaScript built-ins in a hostile index are just unknown architectures', () => {

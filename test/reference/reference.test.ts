@@ -92,6 +92,7 @@ describe('formatting', () => {
     ['docker.io/foo.bar/baz', 'docker.io/foo.bar/baz:latest'],
     ['docker.io/localhost/baz', 'docker.io/localhost/baz:latest'],
     ['docker.io/library/foo.bar', 'foo.bar:latest'],
+    ['docker.io/docker.io/library/foo', 'docker.io/docker.io/library/foo:latest'],
   ])('familiar form of %s', (text, familiar) => {
     expect(familiarReference(parseReference(text))).toBe(familiar);
   });
