@@ -2,7 +2,7 @@
 
 # command = Debian package
 readonly TOOLS='docker-registry=docker-registry skopeo=skopeo umoci=umoci nginx=nginx-light htpasswd=apache2-utils bwrap=bubblewrap
-  mksquashfs=squashfs-tools newuidmap=uidmap bsdtar=libarchive-tools mkfs.erofs=erofs-utils getfattr=attr openssl=openssl python3=python3 busybox=busybox-static hyperfine=hyperfine tar=tar zstd=zstd crun=crun runc=runc tini-static=tini ip=iproute2 nft=nftables'
+  mksquashfs=squashfs-tools newuidmap=uidmap bsdtar=libarchive-tools mkfs.erofs=erofs-utils getfattr=attr openssl=openssl python3=python3 busybox=busybox-static hyperfine=hyperfine tar=tar zstd=zstd crun=crun runc=runc tini-static=tini ip=iproute2 nft=nftables dockerd=docker.io'
 
 # What only bench runs.
 readonly BENCH_TOOLS='podman=podman ctr=containerd containerd=containerd gcc=gcc /usr/bin/time=time'
@@ -45,6 +45,7 @@ apt_install() {
     case " $* " in *' docker-registry '*) systemctl disable --quiet docker-registry ;; esac
     case " $* " in *' nginx-light '*) systemctl disable --quiet nginx ;; esac
     case " $* " in *' containerd '*) systemctl disable --quiet containerd ;; esac
+    case " $* " in *' docker.io '*) systemctl disable --quiet docker.service docker.socket containerd ;; esac
   fi
   return "$status"
 }

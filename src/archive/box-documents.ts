@@ -44,7 +44,7 @@ function namesOf(reference: Reference, nameAs: string | undefined): Record<strin
 
 /**
  * manifest.json, which `docker load` and skopeo read. Layers are named as they lie in the layout, compressed as they
- * are: every docker since 1.10 inflates them itself, and the image keeps its digest.
+ * are: docker inflates them itself (gzip since 1.10, zstd since 23.0: moby#41759), and the image keeps its digest.
  * Throws UNSUPPORTED for what is no image for one platform.
  */
 export function dockerDocument(

@@ -1,10 +1,11 @@
 // The reference registry (Debian's docker-registry) on a free loopback port, in the forms people run it in.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Certificate } from './certificates.ts';
+import { logged } from './log-line.ts';
 import type { TokenServer } from './token-server.ts';
 import { tool } from './tools.ts';
 
@@ -58,7 +59,9 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    return { address: await listening(child, log), storage, close };
+    // It chooses the port itself, so that no two tests meet.
+    const [, address = ''] = await logged(child, log, /listening on (127\.0\.0\.1:\d+)/);
+    return { address, storage, close };
   } catch (error) {
     await close();
     throw error;
@@ -77,25 +80,4 @@ async function authOf(options: DockerRegistryOptions, folder: string): Promise<o
     return { auth: { token: { realm, service, issuer, rootcertbundle: certFile } } };
   }
   return {};
-}
-
-/** Its address, from its log; it chooses the port itself, so that no two tests meet. */
-function listening(child: ChildProcess, log: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const watcher = watch(log, look);
-    const fail = (): void => {
-      watcher.close();
-      reject(new Error(`docker-registry does not start: ${readFileSync(log, 'utf8').slice(-2000)}`));
-    };
-    function look(): void {
-      const address = /listening on (127\.0\.0\.1:\d+)/.exec(readFileSync(log, 'utf8'))?.[1];
-      if (address === undefined) return;
-      watcher.close();
-      child.off('exit', fail);
-      resolve(address);
-    }
-    child.once('error', reject);
-    child.once('exit', fail);
-    look();
-  });
 }
