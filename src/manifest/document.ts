@@ -92,6 +92,7 @@ export function parseDocument(bytes: Uint8Array, options: ParseDocumentOptions =
  * OCI and Docker. Throws MANIFEST_INVALID when it is neither index nor manifest or both, UNSUPPORTED when it is something else.
  */
 export function documentType(json: Record<string, unknown>, name: string, told = ''): string {
+  refuseOtherSpellings(json, name);
   const declared = typeof json.mediaType === 'string' ? json.mediaType : '';
   refuseSchema1(json, declared, name);
   const kind = kindByMembers(json, name);
@@ -119,6 +120,33 @@ function refuseSchema1(json: Record<string, unknown>, declared: string, name: st
       hint: 'ask its publisher for a current image, or push it again with a current docker, podman or skopeo',
     },
   );
+}
+
+/** Members that decide what a document is and what it holds. */
+const DECISIVE = [
+  'schemaVersion',
+  'mediaType',
+  'config',
+  'layers',
+  'manifests',
+  'subject',
+  'fsLayers',
+  'history',
+];
+const BY_FOLDED_NAME = new Map(DECISIVE.map((member) => [folded(member), member]));
+
+/** Go's readers take `Layers` for `layers`, even beside it, where it then wins; we would not see it. */
+function refuseOtherSpellings(json: Record<string, unknown>, name: string): void {
+  for (const key of Object.keys(json)) {
+    const member = BY_FOLDED_NAME.get(folded(key));
+    if (member === undefined || member === key) continue;
+    throw ambiguous(`${name}: ${JSON.stringify(key)} is ${member} to some readers, and nothing to others`);
+  }
+}
+
+/** As Go compares names: ſ and the Kelvin sign are the letters they look like. */
+function folded(key: string): string {
+  return key.toUpperCase().toLowerCase();
 }
 
 /** What its members make it. Some readers go by members alone, so a document with those of two kinds is refused. */

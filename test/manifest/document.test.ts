@@ -37,6 +37,18 @@ test('a document that is both is refused (CVE-2021-41190)', () => {
   );
 });
 
+test.each([
+  { ...manifest, Layers: [] },
+  { ...manifest, Manifests: [] },
+  { schemaVersion: 2, config: descriptor, LAYERS: [descriptor] },
+  { schemaVersion: 2, manifests: [], manifeſts: [descriptor] },
+  { ...manifest, MediaType: OCI_INDEX },
+])('a member that is another one for readers who ignore case is refused: %j', (json) => {
+  expect(() => parseDocument(bytes(json))).toThrow(
+    expect.objectContaining({ code: 'MANIFEST_INVALID', message: expect.stringMatching(/to some readers/) }),
+  );
+});
+
 test('the document wins over the server, with a warning', () => {
   const document = parseDocument(bytes({ ...manifest, mediaType: OCI_MANIFEST }), { contentType: OCI_INDEX });
   expect(document).toMatchObject({ kind: 'manifest', mediaType: OCI_MANIFEST });
