@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type BlobStore, openStore } from '../../src/blobstore/store.ts';
 import type { Descriptor } from '../../src/manifest/descriptor.ts';
 import { OCI_LAYER } from '../../src/manifest/media-types.ts';
@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   // The thread closes its files and goes by itself.
-  await vi.waitFor(() => expect(openFiles()).toEqual([]));
+  await expect.poll(openFiles).toEqual([]);
   rmSync(dir, { recursive: true, force: true });
 });
 

@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { storePaths } from '../../src/blobstore/paths.ts';
 import { type BlobStore, openStore } from '../../src/blobstore/store.ts';
 import { watchArrivals } from '../../src/copy/arrivals.ts';
@@ -86,7 +86,7 @@ const source: ImageSource = {
           stream.push(content.subarray(at, Math.min(to, at + 256 * 1024)));
         }
         if (at === last) stream.push(null);
-        await vi.waitFor(() => expect(stream.readableLength === 0 || stream.destroyed).toBe(true));
+        await expect.poll(() => stream.readableLength === 0 || stream.destroyed).toBe(true);
         await new Promise(setImmediate);
       },
     });
@@ -108,7 +108,7 @@ function start(ingest: Awaited<ReturnType<typeof open>>, signal?: AbortSignal): 
 
 /** The request of this number, when it has come. */
 async function request(number: number): Promise<Request> {
-  await vi.waitFor(() => expect(requests.length).toBeGreaterThan(number));
+  await expect.poll(() => requests.length).toBeGreaterThan(number);
   return requests[number]!;
 }
 
@@ -154,7 +154,7 @@ test('goes on in parts, in order, through as many connections as it is given', a
   expect(await request(4)).toMatchObject({ offset: 17 * MiB, end: 21 * MiB });
   // The first request is cut off where the second began, and its flow takes the next part.
   await requests[0]!.give(6 * MiB);
-  await vi.waitFor(() => expect(requests[0]!.stream.destroyed).toBe(true));
+  await expect.poll(() => requests[0]!.stream.destroyed).toBe(true);
   expect(await request(5)).toMatchObject({ offset: 21 * MiB, end: 25 * MiB });
   await giveAll(done);
   await ingest.commit();
@@ -170,7 +170,7 @@ test('the last flow takes all the rest when it is to be alone again', async () =
   await reading.grow();
   reading.shrink();
   await requests[1]!.give();
-  await vi.waitFor(() => expect(reading.flows).toBe(1));
+  await expect.poll(() => reading.flows).toBe(1);
   await requests[0]!.give();
   expect(await request(2)).toMatchObject({ offset: 9 * MiB, end: undefined });
   await giveAll(done);
@@ -198,7 +198,7 @@ test('what a broken connection was at is read by another one', async () => {
   await reading.grow();
   await requests[1]!.give(MiB);
   requests[1]!.stream.destroy(new OciError('NETWORK', 'reset'));
-  await vi.waitFor(() => expect(reading.flows).toBe(1));
+  await expect.poll(() => reading.flows).toBe(1);
   await requests[0]!.give(6 * MiB);
   expect(await request(2)).toMatchObject({ offset: 6 * MiB, end: 9 * MiB });
   await giveAll(done);
@@ -212,7 +212,7 @@ test('a connection that would be tried again is given up while there are others,
   await (await request(0)).give(MiB);
   await reading.grow();
   requests[1]!.onSetback!(429);
-  await vi.waitFor(() => expect(reading.flows).toBe(1));
+  await expect.poll(() => reading.flows).toBe(1);
   requests[0]!.onSetback!(undefined);
   expect(requests[0]!.stream.destroyed).toBe(false);
   expect(setbacks).toEqual([429, undefined]);
@@ -240,7 +240,7 @@ test('fails when the last connection does, and keeps what came without a gap', a
   await reading.grow();
   await requests[1]!.give(3 * MiB);
   requests[0]!.stream.destroy(new OciError('NETWORK', 'reset'));
-  await vi.waitFor(() => expect(reading.flows).toBe(1));
+  await expect.poll(() => reading.flows).toBe(1);
   requests[1]!.stream.destroy(new OciError('TIMEOUT', 'silent'));
   await expect(done).rejects.toMatchObject({ code: 'TIMEOUT' });
   await ingest.suspend();
@@ -258,7 +258,7 @@ test('the signal ends every connection', async () => {
   await reading.grow();
   controller.abort();
   await expect(done).rejects.toMatchObject({ code: 'ABORTED' });
-  await vi.waitFor(() => expect(requests.every(({ stream }) => stream.destroyed)).toBe(true));
+  await expect.poll(() => requests.every(({ stream }) => stream.destroyed)).toBe(true);
   await ingest.suspend();
 });
 
@@ -275,7 +275,7 @@ test('a full disk ends every connection with its own error', async () => {
   await reading.grow();
   await requests[1]!.give(MiB);
   await expect(done).rejects.toBe(full);
-  await vi.waitFor(() => expect(requests.every(({ stream }) => stream.destroyed)).toBe(true));
+  await expect.poll(() => requests.every(({ stream }) => stream.destroyed)).toBe(true);
   await ingest.suspend();
 });
 
@@ -292,7 +292,7 @@ test('readers hear only of bytes without a gap', async () => {
   await requests[1]!.give();
   expect(told()).toBe(MiB);
   await requests[0]!.give(4 * MiB);
-  await vi.waitFor(() => expect(told()).toBe(9 * MiB));
+  await expect.poll(() => told()).toBe(9 * MiB);
   await giveAll(done);
   await ingest.commit();
   arrivals.close();

@@ -2,7 +2,7 @@
 // the right error, and nothing left behind in the store, the process or on the network.
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runSeed, seededImages } from '../support/fault-run.ts';
 import { memoryFolder } from '../support/memory-folder.ts';
 
@@ -32,7 +32,7 @@ test(`${RUNS} pulls from seed ${FIRST} on`, { timeout: 60_000 + RUNS * 100 }, as
   const onRejection = (reason: unknown): void => void rejections.push(reason);
   process.on('unhandledRejection', onRejection);
   await runSeed(FIRST, images, join(dir, 'warm'));
-  await vi.waitFor(() => expect(sockets()).toEqual([]), 10_000);
+  await expect.poll(sockets).toEqual([]);
   const before = openFiles();
   const failures: string[] = [];
   let seed = FIRST;
@@ -49,5 +49,5 @@ test(`${RUNS} pulls from seed ${FIRST} on`, { timeout: 60_000 + RUNS * 100 }, as
   expect(rejections).toEqual([]);
   expect(openFiles()).toBeLessThanOrEqual(before);
   process.off('unhandledRejection', onRejection);
-  await vi.waitFor(() => expect(sockets()).toEqual([]), 10_000);
+  await expect.poll(sockets).toEqual([]);
 });

@@ -4,6 +4,7 @@ import { type Argument, bytes, type CallName, failedWith, type Kernel, kernel } 
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
+  EAGAIN,
   EEXIST,
   EINVAL,
   ENOENT,
@@ -66,7 +67,13 @@ export function openInside(
   return openHow(context, context.root, path, flags, resolve);
 }
 
-/** openat2(2). */
+/** More than any busy machine has needed; a bound all the same. */
+const LOOKUPS = 1000;
+
+/**
+ * openat2(2). Below a root the kernel gives up at a `..` when anything anywhere on the machine was renamed or mounted
+ * meanwhile (EAGAIN): that is nobody's fault, and asked again.
+ */
 export function openHow(
   { call }: Context,
   folder: number,
@@ -77,7 +84,13 @@ export function openHow(
   const how = bytes(24);
   how.view.setBigUint64(0, BigInt(flags | O_CLOEXEC), true);
   how.view.setBigUint64(16, BigInt(resolve), true);
-  return call('openat2', folder, path, how, how.length);
+  for (let left = LOOKUPS; ; left--) {
+    try {
+      return call('openat2', folder, path, how, how.length);
+    } catch (error) {
+      if (left === 1 || !failedWith(error, EAGAIN)) throw error;
+    }
+  }
 }
 
 /** As many links as the kernel follows. */

@@ -4,6 +4,7 @@ export const EPERM = 1;
 export const ENOENT = 2;
 export const ENOEXEC = 8;
 export const ECHILD = 10;
+export const EAGAIN = 11;
 export const EACCES = 13;
 export const EEXIST = 17;
 export const ENOTDIR = 20;

@@ -1,6 +1,6 @@
 // However a container or its monitor ends, nothing of it is left: no process, no mount, no descriptor.
 import { once } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { canLaunch, type Launcher, startLauncher, stdoutOf } from './launcher.ts';
@@ -18,10 +18,20 @@ function processesIn(namespace: string): number[] {
 
 const namespaceOf = ({ service }: Launcher): string => readlinkSync(`/proc/${service.pid}/ns/net`);
 
-/** A dead process's children are killed by the kernel, though not before it is seen dead. */
-async function noneIn(namespace: string): Promise<number[]> {
-  for (let left = 100; left > 0 && processesIn(namespace).length > 0; left--) await sleep(100);
-  return processesIn(namespace);
+/**
+ * Kills the monitor and waits until its children have gone as well: the kernel kills them, though not before it is seen
+ * dead. The namespace is held open meanwhile, or the next one that anybody makes may have its number.
+ */
+async function killWithAll(launcher: Launcher): Promise<void> {
+  const namespace = namespaceOf(launcher);
+  const held = openSync(`/proc/${launcher.service.pid}/ns/net`, 'r');
+  try {
+    launcher.service.kill('SIGKILL');
+    await once(launcher.service, 'exit');
+    await expect.poll(() => processesIn(namespace)).toEqual([]);
+  } finally {
+    closeSync(held);
+  }
 }
 
 describe.runIf(canLaunch())('the end of a container of the built-in driver', () => {
@@ -57,11 +67,8 @@ describe.runIf(canLaunch())('the end of a container of the built-in driver', () 
       const container = await started;
       const inside = launcher.start(['sleep', '600'], { container });
       await inside.started;
-      const namespace = namespaceOf(launcher);
-      expect(processesIn(namespace).length).toBeGreaterThan(3);
-      launcher.service.kill('SIGKILL');
-      await once(launcher.service, 'exit');
-      expect(await noneIn(namespace)).toEqual([]);
+      expect(processesIn(namespaceOf(launcher)).length).toBeGreaterThan(3);
+      await killWithAll(launcher);
     } finally {
       await launcher.close();
     }
@@ -74,12 +81,9 @@ describe.runIf(canLaunch())('the end of a container of the built-in driver', () 
         try {
           // The first start has loaded everything, so that the delays below fall into the second.
           stdoutOf(await launcher.run(['true']));
-          const namespace = namespaceOf(launcher);
           void launcher.start(['sleep', '600']).outcome;
           await sleep(delay);
-          launcher.service.kill('SIGKILL');
-          await once(launcher.service, 'exit');
-          expect(await noneIn(namespace)).toEqual([]);
+          await killWithAll(launcher);
         } finally {
           await launcher.close();
         }

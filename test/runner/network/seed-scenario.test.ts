@@ -38,7 +38,8 @@ describe.each(['root', 'user'] as const)(
     /** What the host gets, tried again while nothing listens yet. */
     async function fromHost(path: string): Promise<string> {
       let said = '';
-      for (let time = 0; time < 100; time++) {
+      const end = Date.now() + 60_000;
+      while (Date.now() < end) {
         const url = `http://127.0.0.1:5000${path}`;
         const { status, stdout, stderr } = spawnSync(
           host.prefix[0] ?? '',
@@ -82,17 +83,17 @@ describe.each(['root', 'user'] as const)(
       expect(back?.containers.map(({ name }) => name).sort()).toEqual(['api', 'ui']);
       const api = back?.containers.find(({ name }) => name === 'api')?.address ?? '';
 
-      // busybox 1.35 crashes with `wget -T`.
-      const get = ['timeout', '3', 'busybox', 'wget', '-qO-'];
+      // busybox 1.35 crashes with `wget -T`. Waited for generously where an answer must come.
+      const get = (seconds: number): string[] => ['timeout', `${seconds}`, 'busybox', 'wget', '-qO-'];
       // The host, by address; a third container, by name and by address; the API, whatever is outside.
-      const ask = ['busybox', ...get, `http://${api}:9000/`];
+      const ask = ['busybox', ...get(3), `http://${api}:9000/`];
       const [program = '', ...rest] = [...host.prefix.slice(0, 2), ...ask];
       expect(spawnSync(program, rest, { encoding: 'utf8' }).stdout).toBe('');
-      const third = ['run', '--rm', '--network', 'front', 'busybox:1', ...get];
+      const third = ['run', '--rm', '--network', 'front', 'busybox:1'];
       for (const name of ['api', api]) {
-        expect((await host.run(...third, `http://${name}:9000/`)).stdout).toBe('');
+        expect((await host.run(...third, ...get(3), `http://${name}:9000/`)).stdout).toBe('');
       }
-      expect(await ocitool(...third, 'http://ui:5000/')).toBe('the-ui');
+      expect(await ocitool(...third, ...get(60), 'http://ui:5000/')).toBe('the-ui');
       expect((await host.run('exec', 'api', 'ip', 'route')).stdout).not.toContain('default');
 
       const refused = await host.run('network', 'rm', 'back');
