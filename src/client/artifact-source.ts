@@ -8,6 +8,7 @@ import { EMPTY, TITLE } from '../manifest/artifact.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
 import { isMediaType } from '../manifest/media-types.ts';
 import type { ImageSource } from '../place/place.ts';
+import type { LongOptions, OnProgress } from '../place/progress.ts';
 import { readRange } from '../place/read-range.ts';
 import { createDigester, type Digest } from '../reference/digest.ts';
 
@@ -30,10 +31,10 @@ export function parseFileArgument(text: string): { path: string; mediaType: stri
   return { path: text.slice(0, colon), mediaType };
 }
 
-/** Hashes the files. Throws PATH_NOT_FOUND, USAGE (not a regular file, two of one name), PERMISSION, IO, ABORTED. */
+/** Hashes the files, telling how far it is. Throws PATH_NOT_FOUND, USAGE (not a regular file, two of one name), PERMISSION, IO, ABORTED. */
 export async function describeFiles(
   files: readonly string[],
-  signal: AbortSignal | undefined,
+  { signal, onProgress }: LongOptions,
 ): Promise<ArtifactFile[]> {
   const described: ArtifactFile[] = [];
   for (const file of files) {
@@ -47,7 +48,7 @@ export async function describeFiles(
       });
     }
     const { size, stamp } = look(path);
-    const digest = await hash(path, size, signal);
+    const digest = await hash(path, size, signal, onProgress);
     described.push({
       path,
       descriptor: { mediaType, digest, size, annotations: { [TITLE]: title } },
@@ -94,7 +95,12 @@ async function* unchanged(
   if (look(path).stamp !== stamp) throw changed(path);
 }
 
-async function hash(path: string, size: number, signal: AbortSignal | undefined): Promise<Digest> {
+async function hash(
+  path: string,
+  size: number,
+  signal: AbortSignal | undefined,
+  onProgress: OnProgress | undefined,
+): Promise<Digest> {
   const digester = createDigester();
   let seen = 0;
   const stream = readRange({ path, offset: 0, size }, 0, signal);
@@ -102,6 +108,7 @@ async function hash(path: string, size: number, signal: AbortSignal | undefined)
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       digester.update(chunk);
       seen += chunk.length;
+      onProgress?.({ type: 'hashing', path, bytes: seen, size });
     }
   } catch (error) {
     throw fileError(error, path);

@@ -41,7 +41,7 @@ export async function buildArtifact(
   subject?: Descriptor,
 ): Promise<BuiltArtifact> {
   checkArtifactType(artifactType);
-  const described = await describeFiles(files, client.signal);
+  const described = await describeFiles(files, client);
   const layers = described.length === 0 ? [EMPTY] : described.map(({ descriptor }) => descriptor);
   const manifest = artifactManifest({ artifactType, layers, subject, annotations });
   const root: Descriptor = { mediaType: OCI_MANIFEST, ...describe(manifest) };

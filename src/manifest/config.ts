@@ -43,7 +43,6 @@ export interface ImageConfig {
   history: HistoryEntry[];
 }
 
-/** The config in `bytes`; `null` fields, which docker writes, count as absent. Throws CONFIG_INVALID. */
 /**
  * The image config in `bytes`; members Docker writes as null are absent. Throws CONFIG_INVALID naming the member, and
  * UNSUPPORTED for diff IDs that cannot be verified. An artifact's config (Helm, signatures) is not an image's and fails here.

@@ -25,6 +25,8 @@ export type ProgressEvent =
       status?: number;
     }
   | { type: 'warning'; message: string }
+  /** A local file is read for its digest, before anything is sent: `bytes` so far, of `size`. The last one says all. */
+  | { type: 'hashing'; path: string; bytes: number; size: number }
   /** A layer is being unpacked: bytes of the compressed blob read so far. */
   | { type: 'unpacking'; digest: Digest; bytes: number }
   | { type: 'unpacked'; digest: Digest; entries: number };

@@ -4,7 +4,7 @@ import type { Paint } from './color.ts';
 import { formatBytes, formatDuration, printable, shortDigest } from './format.ts';
 import type { Reporter } from './reporter.ts';
 import { truncate } from './table.ts';
-import { createTransferState, type Transfer, type TransferSum } from './transfer-state.ts';
+import { createTransferState, type Hashing, type Transfer, type TransferSum } from './transfer-state.ts';
 
 /** A redraw costs a write to the terminal; ten a second look smooth. */
 const FRAME_MS = 100;
@@ -34,7 +34,7 @@ export function createBars(screen: Screen, paint: Paint): Reporter {
 
   function frame(now: number): string[] {
     const columns = screen.columns ?? 80;
-    // The sum and what waits have a line each, and the cursor stands below.
+    // The sum and what waits, or the file that is read before, have a line each, and the cursor stands below.
     const room = Math.max(1, (screen.rows ?? 24) - 3);
     const all = [...state.transfers.values()];
     // Too many for the screen: what moves is worth showing, what is done is only counted.
@@ -45,6 +45,7 @@ export function createBars(screen: Screen, paint: Paint): Reporter {
     const lines = shown.map((transfer) => barLine(transfer, columns, paint));
     const sum = state.sum(now);
     if (all.length > 1 || sum.left !== undefined) lines.push(summaryLine(sum, columns));
+    if (state.hashing !== undefined) lines.push(hashingLine(state.hashing, columns));
     if (state.waiting !== '') lines.push(paint.yellow(truncate(printable(state.waiting), columns - 1)));
     return lines;
   }
@@ -63,7 +64,8 @@ export function createBars(screen: Screen, paint: Paint): Reporter {
       screen.write(`${erase()}${paint.yellow('warning:')} ${printable(event.message)}\n`);
     }
     state.apply(event, performance.now());
-    if ((state.transfers.size > 0 || state.waiting !== '') && !closed) timer ??= setTimeout(draw, FRAME_MS);
+    const toShow = state.transfers.size > 0 || state.hashing !== undefined || state.waiting !== '';
+    if (toShow && !closed) timer ??= setTimeout(draw, FRAME_MS);
   }
 
   function close(): void {
@@ -109,6 +111,13 @@ function barLine(transfer: Transfer, columns: number, paint: Paint): string {
   const filled = Math.round(fraction * width);
   const bar = `${paint.cyan('━'.repeat(filled))}${paint.dim('─'.repeat(width - filled))}`;
   return `${id}  ${bar}  ${numbers}  ${truncate(text, room - width)}`;
+}
+
+/** The file's name last: a narrow screen cuts it off, and people know which one they gave. */
+function hashingLine({ path, bytes, size }: Hashing, columns: number): string {
+  const numbers = `${formatBytes(bytes).padStart(7)} / ${formatBytes(size).padStart(7)}`;
+  const share = `${Math.floor((bytes / size) * 100)}%`.padStart(4);
+  return truncate(`hashing ${numbers} ${share}  ${printable(path)}`, columns - 1);
 }
 
 /** What matters most comes first: a narrow screen cuts the end off. */

@@ -14,6 +14,10 @@ export function createPlainLines(write: (line: string) => void): Reporter {
   function beat(now: number): void {
     if (now - lastBeat < HEARTBEAT_MS) return;
     lastBeat = now;
+    if (state.hashing !== undefined) {
+      const { path, bytes, size } = state.hashing;
+      return write(printable(`${path}: hashing, ${formatBytes(bytes)} of ${formatBytes(size)}`));
+    }
     const { held, total, rate, left } = state.sum(now);
     const eta = left === undefined ? '' : `, ${formatDuration(left)} left`;
     write(`${formatBytes(held)} of ${formatBytes(total)}, ${formatBytes(rate)}/s${eta}`);
@@ -51,6 +55,7 @@ export function createPlainLines(write: (line: string) => void): Reporter {
           break;
         case 'advanced':
         case 'unpacking':
+        case 'hashing':
           beat(now);
           break;
         default:

@@ -23,10 +23,15 @@ export interface TransferState {
   rate(now: number): number;
   /** All blobs together; with the rate of now. */
   sum(now: number): TransferSum;
+  /** The local file that is read for its digest now. */
+  readonly hashing: Hashing | undefined;
   /** What waits that is no blob, such as the manifest at the start, and why; empty when nothing does. */
   readonly waiting: string;
   apply(event: ProgressEvent, now: number): void;
 }
+
+/** How far a local file is. */
+export type Hashing = Pick<Extract<ProgressEvent, { type: 'hashing' }>, 'path' | 'bytes' | 'size'>;
 
 /** Bytes of all blobs together. */
 export interface TransferSum {
@@ -55,6 +60,7 @@ export function createTransferState(): TransferState {
   let reused = 0;
   let resumed = 0;
   let waiting = '';
+  let hashing: Hashing | undefined;
 
   function of(descriptor: Descriptor): Transfer {
     let transfer = transfers.get(descriptor.digest);
@@ -137,6 +143,9 @@ export function createTransferState(): TransferState {
         }
         break;
       }
+      case 'hashing':
+        hashing = event.bytes < event.size ? event : undefined;
+        break;
       default:
         break;
     }
@@ -163,6 +172,9 @@ export function createTransferState(): TransferState {
     rate,
     sum,
     apply,
+    get hashing() {
+      return hashing;
+    },
     get waiting() {
       return waiting;
     },

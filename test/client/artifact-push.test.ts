@@ -58,6 +58,19 @@ test('files come back as they were, by their names, from an artifact that is abo
   expect(readFileSync(join(out, 'empty'), 'utf8')).toBe('');
 });
 
+test('how far the hashing of a large file is, is told', async () => {
+  const path = join(dir, 'large');
+  writeFileSync(path, Buffer.alloc(3_000_000));
+  const told: object[] = [];
+  const telling: Client = {
+    ...client,
+    onProgress: (event) => event.type === 'hashing' && told.push({ ...event, type: undefined }),
+  };
+  await pushFiles(telling, `${host}/team/large:1`, [path], { artifactType: TYPE });
+  expect(told.length).toBeGreaterThan(1);
+  expect(told.at(-1)).toEqual({ path, bytes: 3_000_000, size: 3_000_000 });
+});
+
 test('the same files under another name are the same artifact, and are not sent again', async () => {
   const first = await pushFiles(client, `${host}/team/same:1`, files(), { artifactType: TYPE });
   const again = await pushFiles(client, `${host}/team/same:2`, files(), { artifactType: TYPE });

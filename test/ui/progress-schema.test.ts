@@ -67,6 +67,7 @@ test('every kind there is, and nothing else', () => {
     retrying: { type: 'retrying', what: 'w', reason: 'r', attempt: 1, delayMs: 0, digest, status: 503 },
     warning: { type: 'warning', message: 'm' },
     unpacking: { type: 'unpacking', digest, bytes: 1 },
+    hashing: { type: 'hashing', path: 'big.bin', bytes: 1, size: 2 },
     unpacked: { type: 'unpacked', digest, entries: 2 },
   } satisfies { [Type in ProgressEvent['type']]: Extract<ProgressEvent, { type: Type }> };
   for (const event of Object.values(kinds)) {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { ProgressEvent } from '../../src/place/progress.ts';
 import { digestOf } from '../../src/reference/digest.ts';
 import { createBars } from '../../src/ui/bars.ts';
@@ -37,6 +37,34 @@ test('JSON lines carry the events', () => {
   expect(JSON.parse(lines[0]!)).toEqual({ type: 'started', descriptor: a, offset: 0 });
   // A thousand events in far less than a second are thinned out.
   expect(lines.length).toBeLessThan(20);
+});
+
+test('a file that is hashed: every byte of it in the end, some of the steps before', () => {
+  const lines: string[] = [];
+  const reporter = createJsonLines((line) => lines.push(line));
+  for (let bytes = 1; bytes <= 1000; bytes += 1)
+    reporter.onProgress({ type: 'hashing', path: 'big.bin', bytes, size: 1000 });
+  expect(lines.length).toBeLessThan(20);
+  expect(JSON.parse(lines.at(-1)!)).toEqual({ type: 'hashing', path: 'big.bin', bytes: 1000, size: 1000 });
+});
+
+test.each([80, 30])('bars on %i columns: a file that is hashed has a line until it is done', (columns) => {
+  vi.useFakeTimers();
+  let screen = '';
+  const bars = createBars({ columns, rows: 24, write: (text) => (screen += text) }, createPaint(false));
+  try {
+    bars.onProgress({ type: 'hashing', path: 'some/\u001bfolder/big.bin', bytes: 500_000, size: 2_000_000 });
+    vi.runAllTimers();
+    const [line = ''] = lastFrame(screen);
+    expect(line).toMatch(/^hashing +500kB \/ +2\.00MB +2/);
+    expect(line.length).toBeLessThan(columns);
+    expect(line.endsWith('  some/\\x1bfolder/big.bin')).toBe(columns === 80);
+    bars.onProgress({ type: 'hashing', path: 'big.bin', bytes: 2_000_000, size: 2_000_000 });
+  } finally {
+    bars.close();
+    vi.useRealTimers();
+  }
+  expect(lastFrame(screen)).toEqual(['']);
 });
 
 test('bars: a line a layer, a sum, the cursor back, nothing wider than the screen', () => {
