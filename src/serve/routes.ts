@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { sizeOf } from '../blobstore/blob-files.ts';
 import { blobPath, storePaths } from '../blobstore/paths.ts';
-import { isRemoved, isServed, referrersAnywhere } from '../blobstore/served.ts';
+import { isRemoved, isServed } from '../blobstore/served.ts';
 import type { BlobStore } from '../blobstore/store.ts';
 import { isOciError } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
@@ -127,7 +127,7 @@ export function createRouter(store: BlobStore, options: RouterOptions = {}): Rou
   async function referrersEndpoint({ method, name, tags, query, reference }: Asked): Promise<Answer> {
     if (method !== 'GET') return notAllowed('GET, HEAD', 'the list of referrers follows the manifests');
     if (!isDigest(reference)) return errorAnswer(400, 'DIGEST_INVALID', 'not a digest');
-    const all = (await through?.referrers(name, reference)) ?? storedReferrers(name, tags, reference);
+    const all = (await through?.referrers(name, reference)) ?? (await storedReferrers(name, tags, reference));
     const type = query.get('artifactType');
     const manifests = type === null ? all : all.filter(({ artifactType }) => artifactType === type);
     const answer = jsonAnswer({ schemaVersion: 2, mediaType: OCI_INDEX, manifests });
@@ -145,10 +145,15 @@ export function createRouter(store: BlobStore, options: RouterOptions = {}): Rou
    * Whatever name the image had when they were attached: `localhost:5000/x` may be asked for as `x`, and manifests are
    * found by digest in every repository, too.
    */
-  function storedReferrers(name: string, tags: Tags | undefined, subject: Digest): Descriptor[] {
+  async function storedReferrers(
+    name: string,
+    tags: Tags | undefined,
+    subject: Digest,
+  ): Promise<Descriptor[]> {
     const repository = storeRepository(name);
     if (tags === undefined && !isServed(paths, repository)) return [];
-    return referrersAnywhere(paths, subject).filter(({ digest }) => !isRemoved(paths, repository, digest));
+    const all = await store.referrers(subject);
+    return all.filter(({ digest }) => !isRemoved(paths, repository, digest));
   }
 
   async function manifestEndpoint({ request, method, query, name, tags, reference }: Asked): Promise<Answer> {

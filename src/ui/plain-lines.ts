@@ -16,7 +16,8 @@ export function createPlainLines(write: (line: string) => void): Reporter {
     lastBeat = now;
     if (state.hashing !== undefined) {
       const { path, bytes, size } = state.hashing;
-      return write(printable(`${path}: hashing, ${formatBytes(bytes)} of ${formatBytes(size)}`));
+      write(printable(`${path}: hashing, ${formatBytes(bytes)} of ${formatBytes(size)}`));
+      return;
     }
     const { held, total, rate, left } = state.sum(now);
     const eta = left === undefined ? '' : `, ${formatDuration(left)} left`;

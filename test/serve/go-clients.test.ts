@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type BlobStore, openStore } from '../../src/blobstore/store.ts';
+import { createClient } from '../../src/client/client.ts';
+import { referrers } from '../../src/client/referrers.ts';
 import { createCopier } from '../../src/copy/copier.ts';
 import type { Descriptor } from '../../src/manifest/descriptor.ts';
 import { parseReference } from '../../src/reference/reference.ts';
@@ -103,6 +105,34 @@ test('oras', TIMEOUT, async ({ skip }) => {
   await oras('manifest', 'delete', '-f', `${host}/my/files:1`);
   await expect(oras('resolve', `${host}/my/files:1`)).rejects.toThrow(/not found/i);
   expect(await oras('resolve', `${host}/team/app:1`)).toBe(image.digest);
+});
+
+test('what oras attaches to an image of a served store is listed', TIMEOUT, async ({ skip }) => {
+  const program = await goTool('oras');
+  if (program === undefined) return skip();
+  const oras = inFolder(program);
+  writeFileSync(join(dir, 'report.txt'), 'all is well');
+  store = await openStore(layout);
+  const served = await serveStore(store);
+  const client = createClient({ store: layout });
+  try {
+    const name = `${new URL(served.url).host}/app`;
+    await store.tag(image, parseReference('example.com/app:2'));
+    await oras('attach', '--oci-layout', '--artifact-type', 'text/report', `${layout}:1`, 'report.txt');
+    const [artifact, ...more] = (await referrers(client, 'example.com/app:2')).referrers;
+    expect([artifact?.artifactType, more]).toEqual(['text/report', []]);
+    expect(await oras('discover', '--plain-http', '--format', 'json', `${name}:2`)).toContain(
+      artifact!.digest,
+    );
+    expect((await referrers(client, `docker://${name}:2`)).referrers).toEqual([artifact]);
+    await oras('pull', '--plain-http', '-o', 'out', `${name}@${artifact!.digest}`);
+    expect(readFileSync(join(dir, 'out/report.txt'), 'utf8')).toBe('all is well');
+    await oras('manifest', 'delete', '-f', '--plain-http', `${name}@${artifact!.digest}`);
+    expect((await referrers(client, `docker://${name}:2`)).referrers).toEqual([]);
+  } finally {
+    await client.close();
+    await served.close();
+  }
 });
 
 test('regctl', TIMEOUT, async ({ skip }) => {

@@ -1,13 +1,15 @@
 // The store as a registry: what clients ask for, what they may not, and skopeo's opinion.
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { blobPath, storePaths } from '../../src/blobstore/paths.ts';
 import { type BlobStore, openStore } from '../../src/blobstore/store.ts';
+import { artifactManifest, EMPTY } from '../../src/manifest/artifact.ts';
 import type { Descriptor } from '../../src/manifest/descriptor.ts';
+import { OCI_MANIFEST } from '../../src/manifest/media-types.ts';
 import { type Digest, digestOf } from '../../src/reference/digest.ts';
 import { parseReference } from '../../src/reference/reference.ts';
 import { type StoreServer, serveStore } from '../../src/serve/serve.ts';
@@ -69,6 +71,32 @@ it('says that it is a registry', async () => {
 
 it('listens on the loopback interface only', () => {
   expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+});
+
+it('lists referrers that another tool left without a name in index.json, as oras does', async () => {
+  const own = await openStore(join(dir, 'shared'));
+  const report = artifactManifest({ artifactType: 'text/report', layers: [EMPTY], subject: amd64 });
+  const artifact = { mediaType: OCI_MANIFEST, digest: digestOf(report), size: report.length };
+  const blobs = [...place.blobs, [artifact.digest, report], [EMPTY.digest, Buffer.from('{}')]] as const;
+  for (const [digest, bytes] of blobs) {
+    const ingest = await own.ingest({ mediaType: 'application/octet-stream', digest, size: bytes.length });
+    await ingest?.write(bytes);
+    await ingest?.commit();
+  }
+  await own.tag(index, parseReference('shared:1'));
+  const path = storePaths(own.dir).indexFile;
+  const written = JSON.parse(readFileSync(path, 'utf8')) as { manifests: Descriptor[] };
+  writeFileSync(path, JSON.stringify({ ...written, manifests: [...written.manifests, artifact] }));
+  const shared = await serveStore(own);
+  try {
+    const of = async (type = ''): Promise<unknown> =>
+      (await (await fetch(`${shared.url}/v2/shared/referrers/${amd64.digest}${type}`)).json()) as unknown;
+    expect(await of()).toMatchObject({ manifests: [{ ...artifact, artifactType: 'text/report' }] });
+    expect(await of('?artifactType=text/other')).toMatchObject({ manifests: [] });
+    expect((await fetch(`${shared.url}/v2/shared/manifests/${artifact.digest}`)).status).toBe(200);
+  } finally {
+    await shared.close();
+  }
 });
 
 describe('manifests', () => {
