@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { blobPath, storePaths } from '../../src/blobstore/paths.ts';
 import { openStore } from '../../src/blobstore/store.ts';
 import { createCopier } from '../../src/copy/copier.ts';
+import { isOciError } from '../../src/errors.ts';
 import { parseReference } from '../../src/reference/reference.ts';
 import { addImage, memoryPlace, nameImage } from '../support/image-builder.ts';
 
@@ -23,7 +24,14 @@ async function copy(): Promise<void> {
   const layers = [0, 1].map(() => Buffer.alloc(20_000, `layer ${Math.floor(Math.random() * LAYERS)}`));
   const name = parseReference(`example.com/worker${worker}:${rounds % 3}`);
   nameImage(place, name, addImage(place, { layers }));
-  await createCopier(store).copy(place, name);
+  const began = Date.now();
+  try {
+    await createCopier(store).copy(place, name);
+  } catch (error) {
+    // A machine so busy that a copy takes longer than the grace period: what matters is that nothing was named.
+    if (isOciError(error, 'BLOB_NOT_FOUND') && Date.now() - began > Number(grace)) return;
+    throw error;
+  }
   for (const digest of place.blobs.keys()) {
     if (!existsSync(blobPath(storePaths(dir), digest))) throw new Error(`${digest} is missing under a name`);
   }

@@ -62,7 +62,7 @@ describe.skipIf(!hasTools('docker-registry'))('pushes', () => {
       played.push(`${resource}: ${JSON.stringify(fault)}`);
       return fault;
     });
-    const transport = createTransport({ plainHttp: true, timeoutMs: 5000, retry: RETRY });
+    const transport = createTransport({ plainHttp: true, timeoutMs: 30_000, retry: RETRY });
     const direct = createTransport({ plainHttp: true });
     const name = parseReference(`${proxy.address}/seed-${seed}:1`);
     const real = parseReference(`${registry.address}/seed-${seed}:1`);

@@ -75,7 +75,7 @@ describe('a mirror that fails gives way to the registry, and that is told once',
   it('says nothing', async () => {
     mirror.intercept = (request) => request.url?.includes('/v2/team') === true;
     const client = clientOf(mirrored([mirror.address]), {
-      transport: { timeoutMs: 1000, retry: { retries: 0 } },
+      transport: { timeoutMs: 4000, retry: { retries: 0 } },
     });
     await pull(client, name());
     expect(warnings()).toEqual([expect.stringMatching(/timed out.*: going on without this mirror$/)]);
@@ -88,7 +88,7 @@ describe('a mirror that fails gives way to the registry, and that is told once',
       response.write(layer.subarray(0, 1 << 20));
       return true;
     };
-    await pullsAll(/timed out.*: going on without this mirror$/, { timeoutMs: 1000, retry: { retries: 0 } });
+    await pullsAll(/timed out.*: going on without this mirror$/, { timeoutMs: 4000, retry: { retries: 0 } });
   });
 
   it('breaks off in the middle: the registry is asked for the rest', async () => {

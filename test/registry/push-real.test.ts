@@ -94,7 +94,7 @@ describe.skipIf(!hasTools('docker-registry', 'skopeo'))('docker-registry', () =>
   test('from and to one registry by a single connection each: no download waits for an upload that waits for it', async () => {
     const from = parseReference(`${registry.address}/from/many:1`);
     root = addImage(place, { layers: [randomBytes(20_000_000)] });
-    const ordinary = createTransport({ connectionsPerHost: 1, timeoutMs: 5000, retry: { retries: 0 } });
+    const ordinary = createTransport({ connectionsPerHost: 1, timeoutMs: 25_000, retry: { retries: 0 } });
     try {
       await push(ordinary, from);
       const { resolve, fetch } = openRepository(ordinary, from);

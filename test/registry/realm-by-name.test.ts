@@ -8,7 +8,7 @@ import { createTransport } from '../../src/registry/transport.ts';
 vi.mock('node:dns');
 vi.mock('node:dns/promises');
 
-const transport = createTransport({ plainHttp: true, timeoutMs: 1000, retry: { retries: 3, baseMs: 1 } });
+const transport = createTransport({ plainHttp: true, timeoutMs: 10_000, retry: { retries: 3, baseMs: 1 } });
 
 afterEach(() => vi.resetAllMocks());
 

@@ -64,7 +64,7 @@ describe('a connection that breaks off', () => {
   });
 
   it('and stays silent is given up and resumed', async () => {
-    const { server, repository, events } = await scene([{ type: 'stall', at: 70_000 }], { timeoutMs: 150 });
+    const { server, repository, events } = await scene([{ type: 'stall', at: 70_000 }], { timeoutMs: 2000 });
     await readVerified(await repository.fetch(server.descriptor), server.descriptor);
     expect(server.ranges).toEqual([undefined, 'bytes=70000-']);
     expect(events).toContainEqual(

@@ -195,7 +195,7 @@ describe('retries', () => {
       count += 1;
       if (count > 1) response.end('ok');
     });
-    expect((await get(transportOf({ timeoutMs: 100 }), `http://${server.address}/`)).status).toBe(200);
+    expect((await get(transportOf({ timeoutMs: 500 }), `http://${server.address}/`)).status).toBe(200);
   });
 
   it('do not wait for a host that never answered and refuses connections', async () => {
