@@ -82,7 +82,7 @@ it('is made anew once by many who find it damaged, and no name of theirs is lost
   expect(await Promise.all(ends)).toEqual([0, 0, 0, 0]);
   expect(await store.list()).toHaveLength(SOME + 5);
   expect(await store.check()).toMatchObject({ ok: true });
-}, 60_000);
+}, 240_000);
 
 it('says what to do when it is damaged and there is no index.json', async () => {
   const { dir, store, image, database } = await storeWithNames();

@@ -53,7 +53,7 @@ describe.each(['root', 'user'] as const)(
       throw new Error(`no answer: ${said}`);
     }
 
-    it.runIf(can)('reaches what it must and nothing else', { timeout: 120_000 }, async () => {
+    it.runIf(can)('reaches what it must and nothing else', { timeout: 300_000 }, async () => {
       const alone = ['cat', '/sys/class/net/lo/carrier'];
       expect(await ocitool('run', '--rm', '--network', 'none', 'busybox:1', ...alone)).toBe('1');
       const before = ours(host);
