@@ -8,8 +8,8 @@ export interface MirrorHealth {
   failed(host: string, error: OciError, next: string): void;
 }
 
-/** How long a mirror is not asked after it did not answer, milliseconds. */
-const REST_MS = 60_000;
+/** How long a mirror is not asked after it did not answer, nor for a blob that it lacks. Milliseconds. */
+export const REST_MS = 60_000;
 const LACKING = new Set<ErrorCode>(['IMAGE_NOT_FOUND', 'BLOB_NOT_FOUND', 'UNAUTHORIZED', 'DENIED']);
 /** It answered with something else: it is not asked again. */
 const WRONG = new Set<ErrorCode>(['DIGEST_MISMATCH', 'SIZE_MISMATCH']);

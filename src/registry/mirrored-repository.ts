@@ -8,7 +8,7 @@ import type { Alternatives, FetchOptions } from '../place/place.ts';
 import { readVerified } from '../place/verify.ts';
 import type { Digest } from '../reference/digest.ts';
 import type { Reference } from '../reference/reference.ts';
-import { isLacking, type MirrorHealth } from './mirror-health.ts';
+import { isLacking, type MirrorHealth, REST_MS } from './mirror-health.ts';
 import type { Repository } from './repository.ts';
 
 export interface Mirror {
@@ -30,6 +30,8 @@ export function throughMirrors(
   /** Who gave us bytes of this blob, and may have given wrong ones. */
   const givers = new Map<Digest, Set<Repository>>();
   const wrong = new Map<Digest, Set<Repository>>();
+  /** Who said that they have not got a blob, and until when that is believed: each part of it would be asked for. */
+  const lacking = new Map<Digest, Map<Repository, number>>();
 
   function usable({ repository }: Mirror, digest: Digest | undefined): boolean {
     return (
@@ -43,7 +45,10 @@ export function throughMirrors(
     const resolver = resolvers.get(digest);
     const resolved = new Set(resolvers.values());
     const able = mirrors.filter((mirror) => mirror.digests || resolved.has(mirror.repository));
-    const others = able.filter((mirror) => usable(mirror, digest)).map(({ repository }) => repository);
+    const lack = lacking.get(digest);
+    const others = able
+      .filter((mirror) => usable(mirror, digest) && !((lack?.get(mirror.repository) ?? 0) > Date.now()))
+      .map(({ repository }) => repository);
     return resolver === origin ? [origin] : [...others, origin];
   }
 
@@ -52,6 +57,18 @@ export function throughMirrors(
     if (signal?.aborted === true) throw abortError(signal);
     if (!isOciError(error) || isOciError(error, 'ABORTED')) throw error;
     health.failed(repository.registry, error, origin.registry);
+  }
+
+  function passOnBlob(
+    error: unknown,
+    repository: Repository,
+    { digest }: Descriptor,
+    signal?: AbortSignal,
+  ): void {
+    passOn(error, repository, signal);
+    if (!isOciError(error) || !isLacking(error)) return;
+    const lack = lacking.get(digest) ?? new Map<Repository, number>();
+    remember(lacking, digest, lack.set(repository, Date.now() + REST_MS));
   }
 
   async function fetch(descriptor: Descriptor, options: FetchOptions = {}): Promise<Readable> {
@@ -86,7 +103,7 @@ export function throughMirrors(
         const raw = await readVerified(await repository.fetch(descriptor, { signal }), descriptor);
         return Readable.from([raw.subarray(offset)], { objectMode: false });
       } catch (error) {
-        passOn(error, repository, signal);
+        passOnBlob(error, repository, descriptor, signal);
       }
     }
     return await origin.fetch(descriptor, options);
@@ -120,7 +137,7 @@ export function throughMirrors(
         if (repository === origin || (end !== undefined && isOciError(error, 'UNSUPPORTED'))) throw error;
         if (isOciError(error) && !isLacking(error))
           onSetback?.(error.code === 'RATE_LIMITED' ? 429 : undefined);
-        passOn(error, repository, signal);
+        passOnBlob(error, repository, descriptor, signal);
       }
     }
   }

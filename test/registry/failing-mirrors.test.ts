@@ -2,11 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { buffer } from 'node:stream/consumers';
+import { describe, expect, it, vi } from 'vitest';
 import type { ClientOptions } from '../../src/client/client.ts';
 import { pull } from '../../src/client/pull.ts';
 import { unpack } from '../../src/client/unpack.ts';
 import { digestOf } from '../../src/reference/digest.ts';
+import { parseReference } from '../../src/reference/reference.ts';
 import { addImage } from '../support/image-builder.ts';
 import {
   clientOf,
@@ -62,6 +64,32 @@ describe('a mirror that fails gives way to the registry, and that is told once',
       return true;
     };
     await pullsAll(/does not have this blob: asking/);
+  });
+
+  it('lacks a large blob: it is asked once, not for each part', async () => {
+    mirror.intercept = (request, response) => {
+      if (request.url?.includes(digestOf(layer)) !== true) return false;
+      response.writeHead(404).end();
+      return true;
+    };
+    const repository = await clientOf(mirrored([mirror.address])).repository(parseReference(name()));
+    const descriptor = { mediaType: '', digest: digestOf(layer), size: layer.length };
+    for (const offset of [0, 1 << 20, 2 << 20]) {
+      const part = await buffer(await repository.fetch(descriptor, { offset, end: offset + (1 << 20) }));
+      expect(part.equals(layer.subarray(offset, offset + (1 << 20)))).toBe(true);
+    }
+    const asked = (server: typeof mirror): number =>
+      server.asked().filter((line) => line.includes(digestOf(layer))).length;
+    expect([asked(mirror), asked(origin)]).toEqual([1, 3]);
+    // One that fills itself may have it by now.
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 61_000 });
+    mirror.intercept = () => false;
+    try {
+      await buffer(await repository.fetch(descriptor, { offset: 3 << 20 }));
+    } finally {
+      vi.useRealTimers();
+    }
+    expect([asked(mirror), asked(origin)]).toEqual([2, 3]);
   });
 
   it('answers with a page', async () => {
