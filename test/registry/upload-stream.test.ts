@@ -4,12 +4,13 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { digestOf } from '../../src/reference/digest.ts';
 import type { HttpResponse } from '../../src/registry/http.ts';
 import { createTransport, type Transport } from '../../src/registry/transport.ts';
 import { openUploadStream, type UploadStream } from '../../src/registry/upload-stream.ts';
 import { createAuthority } from '../support/certificates.ts';
+import { startForwardProxy } from '../support/forward-proxy.ts';
 
 let server: ReturnType<typeof createServer>;
 let transport: Transport;
@@ -49,9 +50,12 @@ async function take(request: IncomingMessage, response: ServerResponse): Promise
   }
 }
 
-function open(path: string, length: number, scheme = 'http'): UploadStream {
-  const { port } = server.address() as AddressInfo;
-  const url = `${scheme}://127.0.0.1:${port}${path}`;
+function portOf(): number {
+  return (server.address() as AddressInfo).port;
+}
+
+function open(path: string, length: number, origin = `http://127.0.0.1:${portOf()}`): UploadStream {
+  const url = origin + path;
   const headers = { 'content-length': String(length) };
   return openUploadStream((body) => transport.request({ method: 'PUT', url, headers, body, what: 'it' }));
 }
@@ -67,23 +71,58 @@ it.each(['http', 'https'])('over %s a chunk may change as soon as its write is o
         authority.pem,
       );
     }
-    const lengths = [1, 100, 64 * 1024, 300_000, 7, 2_000_000, 1, 1, 9_000, 10_000, 500_000];
-    const sent: Buffer[] = [];
-    const memory = Buffer.alloc(2_000_000);
-    const all = lengths.reduce((sum, length) => sum + length, 0);
-    const stream = open('/', all, scheme);
-    for (const [i, length] of lengths.entries()) {
-      const chunk = memory.subarray(0, length).fill(i + 1);
-      sent.push(Buffer.from(chunk));
-      await stream.write(chunk);
-      memory.fill(0);
-    }
-    expect((await stream.end()).status).toBe(201);
-    expect(came).toEqual([digestOf(Buffer.concat(sent))]);
+    await sendFromOnePlace(`${scheme}://127.0.0.1:${portOf()}`);
   } finally {
     authority.remove();
   }
 });
+
+it.each([
+  ['http', 'http'],
+  ['http', 'https'],
+  ['https', 'http'],
+  ['https', 'https'],
+])('so it is through a proxy that speaks %s to a registry that speaks %s', async (by, to) => {
+  const authority = await createAuthority();
+  const names = 'DNS:localhost,DNS:registry.example';
+  const { certFile, keyFile } = await authority.server({ names });
+  await stop();
+  const certificate = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+  server = to === 'https' ? createTlsServer(certificate) : createServer();
+  await listen(server, authority.pem);
+  const proxy = await startForwardProxy(portOf(), by === 'https' ? { certFile, keyFile } : undefined);
+  await transport.close();
+  for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy']) vi.stubEnv(name, proxy.url);
+  for (const name of ['NO_PROXY', 'no_proxy']) vi.stubEnv(name, '');
+  try {
+    transport = createTransport({ ca: authority.pem, plainHttp: to === 'http' });
+    await sendFromOnePlace(`${to}://registry.example`);
+    expect(proxy.asked).toEqual([
+      to === 'https' ? 'CONNECT registry.example:443' : 'PUT http://registry.example/',
+    ]);
+  } finally {
+    vi.unstubAllEnvs();
+    await proxy.close();
+    authority.remove();
+  }
+});
+
+/** Every chunk lies in the same memory, which is overwritten when its write is over. */
+async function sendFromOnePlace(origin: string): Promise<void> {
+  const lengths = [1, 100, 64 * 1024, 300_000, 7, 2_000_000, 1, 1, 9_000, 10_000, 500_000];
+  const sent: Buffer[] = [];
+  const memory = Buffer.alloc(2_000_000);
+  const all = lengths.reduce((sum, length) => sum + length, 0);
+  const stream = open('/', all, origin);
+  for (const [i, length] of lengths.entries()) {
+    const chunk = memory.subarray(0, length).fill(i + 1);
+    sent.push(Buffer.from(chunk));
+    await stream.write(chunk);
+    memory.fill(0);
+  }
+  expect((await stream.end()).status).toBe(201);
+  expect(came).toEqual([digestOf(Buffer.concat(sent))]);
+}
 
 it('an answer before the end lets the writer go on into nowhere', async () => {
   const chunk = Buffer.alloc(1 << 20);
