@@ -12,6 +12,18 @@ const argv = process.argv.slice(2);
 // later. A pull of 450 MB peaks at 115 instead of 175 MB and takes 10 % less CPU. Others build trees, which it slows.
 const TRANSFERS = new Set(['pull', 'push', 'copy', 'unpack', 'serve']);
 
+const supported = Number.parseInt(process.versions.node, 10) >= 26;
+const codeCache = supported ? require('./code-cache.cjs').useCodeCache() : undefined;
+// Before all that takes time: it starts while this process does.
+const monitor =
+  supported && argv[0] === 'run'
+    ? require('../dist/bundle/early-monitor.cjs').startEarly(
+        argv.slice(1),
+        `${root}/dist/bundle/monitor.cjs`,
+        codeCache,
+      )
+    : undefined;
+
 // `ocitool … | head`: the reader has enough, which is no error.
 process.stdout.on('error', (error) => {
   if (error.code === 'EPIPE') process.exit(process.exitCode || 0);
@@ -19,13 +31,12 @@ process.stdout.on('error', (error) => {
 });
 process.stderr.on('error', () => {});
 
-if (Number.parseInt(process.versions.node, 10) < 26) {
+if (!supported) {
   require('./newer-node.cjs').runWithNewerNode(root);
 } else if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {
   const { version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
   process.stdout.write(`ocitool ${version}\n`);
 } else {
   if (TRANSFERS.has(argv[0])) require('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
-  require('node:module').enableCompileCache();
-  require('../dist/bundle/main.cjs').main(argv, root);
+  require('../dist/bundle/main.cjs').main(argv, root, monitor);
 }

@@ -64,14 +64,20 @@ await build({
 for (const [name, contents] of Object.entries(elsewhere.contents())) {
   await build({ ...commonJs, stdin: { resolveDir: root, contents }, entryNames: name });
 }
-// A container waits for each of these to load.
+// Each stands between a `run` and its container.
 await build({
   ...commonJs,
   entryPoints: {
     'container-init': 'src/runner/builtin/container-init.ts',
-    // Started for each container by src/runner/start-monitor.ts.
-    monitor: 'src/runner/monitor.ts',
+    // Loaded by bin/ocitool.cjs, before the command line.
+    'early-monitor': 'src/cli/early-monitor.ts',
   },
+});
+// Started for each container by src/runner/spawn-monitor.ts.
+await build({
+  ...commonJs,
+  plugins: [lazyBuiltins, ...common.plugins],
+  entryPoints: { monitor: 'src/runner/monitor.ts' },
 });
 // Started with `new Worker`, by names that are the library's as well.
 await build({

@@ -2,14 +2,18 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Interfaces, run } from '@oclif/core';
+import type { EarlyMonitor } from './early-monitor.ts';
 import { reportFailure } from './failure-output.ts';
 
-/** Runs `argv` (without node and script); `root` holds package.json. Sets `process.exitCode`. */
-export async function main(argv: string[], root: string): Promise<void> {
+/**
+ * Runs `argv` (without node and script); `root` holds package.json, and `early` is a monitor that `run` may use. Sets
+ * `process.exitCode`.
+ */
+export async function main(argv: string[], root: string, early?: EarlyMonitor): Promise<void> {
+  const dropMonitor =
+    early && (await import('../runner/start-monitor.ts')).keepMonitor(early.child, early.options);
   // oclif asks for the user's shell, and fails for an id that has no name, as in many a container.
   process.env.SHELL ??= '/bin/sh';
-  const dropMonitor =
-    argv[0] === 'run' ? (await import('./early-monitor.ts')).startEarly(argv.slice(1)) : undefined;
   try {
     await run(withHelp(argv), { root, ...(process.env.DEBUG === undefined && { logger: silent }) });
   } catch (error) {

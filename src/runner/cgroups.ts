@@ -2,11 +2,14 @@
 // hybrid machine both. `/proc/self/cgroup` says which there are, `/proc/self/mountinfo` where.
 import {
   accessSync,
+  closeSync,
   constants,
   existsSync,
   mkdirSync,
+  openSync,
   readFileSync,
   rmdirSync,
+  write,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -90,6 +93,29 @@ export function createCgroup(path: string, resources: Resources = {}): string[] 
   } catch {
     removeFolders(path);
     return undefined;
+  }
+}
+
+/**
+ * Before a process changes its cgroup, the kernel waits until all cores have passed a quiet point, 10 ms or more; whoever
+ * comes shortly after does not wait again. So this process is put where it is already, on a thread, while the runtime that
+ * will do the moving is about to start.
+ */
+export function expectMove(): void {
+  const own = read('/proc/self/cgroup')
+    .split('\n')
+    .map((line) => line.split(':'));
+  for (const { version, controllers, mount } of hierarchies()) {
+    const [, , path] =
+      own.find(([, names = '']) => names === (version === 2 ? '' : controllers.join(','))) ?? [];
+    if (path === undefined) continue;
+    try {
+      const file = openSync(join(mount, path, 'cgroup.procs'), 'w');
+      write(file, '0', () => closeSync(file));
+      return;
+    } catch {
+      // Its cgroup is not to be seen from here.
+    }
   }
 }
 

@@ -4,10 +4,11 @@
 //
 // An entry of its own in the bundle: it imports only what it needs, for it starts with every container.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { type StorePaths, storePaths } from '../blobstore/paths.ts';
 import { isOciError, OciError } from '../errors.ts';
-import { createCgroup, removeCgroup } from './cgroups.ts';
+import { createCgroup, expectMove, removeCgroup } from './cgroups.ts';
 import { type Attachment, type ContainerPaths, containerPaths, type ProcessIdentity } from './container.ts';
 import { readContainer, removeContainer, writeState } from './containers.ts';
 import type { ExitStatus, Launched } from './driver.ts';
@@ -20,6 +21,9 @@ import { mountRootfs } from './rootfs/mount.ts';
 import { settleNetwork } from './settle-network.ts';
 import type { RuntimeSpec } from './spec/runtime-spec.ts';
 import { signalNumber } from './spec/signal.ts';
+
+// It is this file's, and no matter of the runtime's or the container's.
+delete process.env.NODE_COMPILE_CACHE;
 
 /** How long a container has, ms, after its stop signal when the command it belongs to has died. */
 const GRACE = 10_000;
@@ -52,7 +56,7 @@ async function handle(message: ToMonitor): Promise<void> {
       const paths = pathsOf(job);
       writeState(paths, { status: 'created', monitor: identifySelf() });
       settleNetwork();
-      const { note } = mountRootfs(paths, job.tree, job.rootless);
+      const { note } = mountRootfs(paths, job.tree, { rootless: job.rootless, passing: job.remove });
       tell({ type: 'ready', ...(note !== undefined && { note }) });
       return;
     }
@@ -74,6 +78,7 @@ async function handle(message: ToMonitor): Promise<void> {
 
 async function launch(job: MonitorJob, networks: Attachment[]): Promise<void> {
   const paths = pathsOf(job);
+  if (job.cgroup !== undefined) expectMove();
   const spec = JSON.parse(readFileSync(paths.spec, 'utf8')) as RuntimeSpec;
   const driver = await loadDriver(job.runtime);
   // OCI runtimes make their own.
@@ -87,13 +92,16 @@ async function launch(job: MonitorJob, networks: Attachment[]): Promise<void> {
   // Node makes pipes non-blocking, for everybody who has them.
   for (const descriptor of [0, 1, 2]) libc().makeBlocking(descriptor);
   launching = true;
-  const launched = await driver.launch({
+  const underway = driver.launch({
     id: job.id,
     bundle: paths.folder,
     spec,
     stdio: [0, 1, 2],
     rootless: job.rootless,
   });
+  // Now, for there is nothing to do until the runtime is done, and this process leaves without Node's own end.
+  flushCompileCache();
+  const launched = await underway;
   const started = new Date().toISOString();
   // It may be over already.
   const child = identify(launched.pid) ?? { pid: launched.pid, startTime: '' };

@@ -1,11 +1,12 @@
 // Starts the monitor of a container and speaks with it.
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, OciError } from '../errors.ts';
 import type { Attachment } from './container.ts';
 import type { ExitStatus } from './driver.ts';
 import type { FromMonitor, MonitorJob, ToMonitor, WindowSize } from './monitor-messages.ts';
+import { type MonitorOptions, spawnMonitor } from './spawn-monitor.ts';
 
 /** Beside this file; the bundle has it beside a chunk or above a command, as one file. */
 const PLACES = import.meta.url.endsWith('.ts')
@@ -14,15 +15,6 @@ const PLACES = import.meta.url.endsWith('.ts')
 
 /** The monitor's first descriptor for a published socket: after 0 to 2 and the channel. */
 export const FIRST_PUBLISHED = 4;
-
-export interface MonitorOptions {
-  /** The container's 0, 1 and 2: descriptors of this process. */
-  stdio: readonly [number | 'ignore', number | 'ignore', number | 'ignore'];
-  /** A network namespace of its own. */
-  network: boolean;
-  /** Descriptors it inherits, from FIRST_PUBLISHED on. */
-  descriptors: readonly number[];
-}
 
 export interface Monitor {
   readonly pid: number;
@@ -40,39 +32,32 @@ export interface Monitor {
   cancel(): Promise<void>;
 }
 
-/** What `startEarlyMonitor` starts: of a container in the foreground, without input and published ports. */
-const EARLY: MonitorOptions = { stdio: ['ignore', 1, 2], network: true, descriptors: [] };
+let early: { monitor: Monitor; options: MonitorOptions } | undefined;
 
-let early: Monitor | undefined;
-
-/** Starts one that the next `startMonitor` takes, if it is of the kind that is wanted. */
-export function startEarlyMonitor(): void {
-  early = spawnMonitor(EARLY);
-}
-
-/** Ends one that nobody took. */
-export async function dropEarlyMonitor(): Promise<void> {
-  const dropped = early;
-  early = undefined;
-  await dropped?.cancel();
+/**
+ * Keeps one that was just started for the next `startMonitor`, if that wants it so. Answers how to end it if nobody took
+ * it.
+ */
+export function keepMonitor(child: ChildProcess, options: MonitorOptions): () => Promise<void> {
+  early = { monitor: speakWith(child), options };
+  return async () => {
+    const dropped = early;
+    early = undefined;
+    await dropped?.monitor.cancel();
+  };
 }
 
 /** Throws RUNTIME_FAILED when this machine cannot. */
 export function startMonitor(options: MonitorOptions): Monitor {
-  if (early === undefined || JSON.stringify(options) !== JSON.stringify(EARLY)) return spawnMonitor(options);
-  const taken = early;
+  if (early === undefined || JSON.stringify(options) !== JSON.stringify(early.options)) {
+    return speakWith(spawnMonitor(monitorPath(), options));
+  }
+  const taken = early.monitor;
   early = undefined;
   return taken;
 }
 
-function spawnMonitor({ stdio, network, descriptors }: MonitorOptions): Monitor {
-  const flags = ['--mount', '--propagation', 'slave', ...(network ? ['--net'] : [])];
-  const child = spawn('unshare', [...flags, '--', process.execPath, monitorPath()], {
-    // A session of its own: Ctrl-C in the terminal is the command's to pass on.
-    detached: true,
-    stdio: [...stdio, 'ipc', ...descriptors],
-    env: { ...process.env, NODE_OPTIONS: undefined },
-  });
+function speakWith(child: ChildProcess): Monitor {
   const answers = createInbox(child);
   const send = (message: ToMonitor): void => {
     if (child.connected) child.send(message);

@@ -262,6 +262,15 @@ describe.runIf(able)('root file systems', () => {
     expect((await host.run('rm', '-f', 'one')).code).toBe(0);
   });
 
+  it('are written to disk in the end only if they are kept', async () => {
+    const read = ['--network', 'none', 'busybox:1', 'grep', ' / overlay ', '/proc/mounts'];
+    expect((await host.run('run', '--rm', ...read)).stdout).toMatch(/[,=]volatile\b/);
+    const { stdout } = await host.run('run', '--name', 'kept', ...read);
+    expect(stdout).toContain('overlay');
+    expect(stdout).not.toContain('volatile');
+    expect((await host.run('rm', 'kept')).code).toBe(0);
+  });
+
   it('are kept by gc while an image or a container needs them', async () => {
     await host.addImage('other:1', { layers: [[file('other', 'x')]] });
     await host.run('run', '-d', '--name', 'user', 'other:1', 'sleep', '1000');

@@ -15,11 +15,15 @@ export interface MountedRootfs {
 }
 
 /**
- * Makes `paths.rootfs`, in this process's mount namespace. The process's working directory becomes the container's
+ * Makes `paths.rootfs`, in this process's mount namespace. `passing`: what the container writes goes when it ends. The process's working directory becomes the container's
  * folder: relative paths keep commas and colons of the store's path out of the options, which are one page at most.
  * Throws DISK_FULL, RUNTIME_FAILED.
  */
-export function mountRootfs(paths: ContainerPaths, tree: string, rootless: boolean): MountedRootfs {
+export function mountRootfs(
+  paths: ContainerPaths,
+  tree: string,
+  { rootless, passing }: { rootless: boolean; passing: boolean },
+): MountedRootfs {
   process.chdir(paths.folder);
   for (const folder of ['upper', 'work', 'rootfs']) mkdirSync(folder);
   // The merged root looks like its upper directory.
@@ -33,7 +37,12 @@ export function mountRootfs(paths: ContainerPaths, tree: string, rootless: boole
     // What only overlayfs understands must not get into the upper directory; with userxattr it does not.
     ...(rootless ? ['userxattr'] : ['redirect_dir=off', 'metacopy=off']),
   ];
-  const errno = libc().mount('overlay', 'rootfs', 'overlay', 0, options.join(','));
+  const mount = (more: string[]): number =>
+    libc().mount('overlay', 'rootfs', 'overlay', 0, [...options, ...more].join(','));
+  // Otherwise unmounting waits until the disk has all that anybody on this file system has written.
+  let errno = mount(passing ? ['volatile'] : []);
+  // Kernels before 5.10 do not know it.
+  if (errno !== 0 && passing) errno = mount([]);
   if (errno === 0) return { kind: 'overlay' };
   copyTree(tree);
   return {
