@@ -1,6 +1,6 @@
 // PAX extended headers (POSIX pax "Extended Header"): `length key=value\n` records which overrule the ustar fields
 // of the entry that follows. Values are bytes; nothing is decoded, so hdrcharset=BINARY needs no care.
-import { invalidTar } from './tar-fields.ts';
+import { invalidTar, nearestTime } from './tar-fields.ts';
 
 /** What PAX records say of the next entry; absent keys say nothing. Names and link targets are byte strings. */
 export interface PaxRecords {
@@ -134,11 +134,12 @@ export function paxInteger(text: string): number {
 /** `1350244992.023960108`, possibly negative, digits past nanoseconds dropped. Throws LAYER_INVALID. */
 export function paxTime(text: string): PaxTime {
   const match = /^([+-]?)(\d+)(?:\.(\d*))?$/.exec(text);
-  const whole = Number(match?.[2] ?? Number.NaN);
-  if (match === null || !Number.isSafeInteger(whole)) throw invalidTar('a time in a PAX header is not one');
+  const whole = nearestTime(Number(match?.[2] ?? Number.NaN));
+  if (match === null) throw invalidTar('a time in a PAX header is not one');
   const nanos = Number((match[3] ?? '').slice(0, 9).padEnd(9, '0'));
   if (match[1] !== '-') return { seconds: whole, nanos };
-  return nanos === 0 ? { seconds: 0 - whole, nanos } : { seconds: -whole - 1, nanos: 1_000_000_000 - nanos };
+  if (nanos === 0) return { seconds: 0 - whole, nanos };
+  return { seconds: nearestTime(-whole - 1), nanos: 1_000_000_000 - nanos };
 }
 
 function percentDecoded(name: string): string {

@@ -55,6 +55,22 @@ export function tarString(slab: Buffer, at: number, length: number): string {
  * which may be negative. Throws LAYER_INVALID, also for what a double cannot hold exactly.
  */
 export function tarNumber(slab: Buffer, at: number, length: number): number {
+  const value = anyNumber(slab, at, length);
+  if (!Number.isSafeInteger(value)) throw invalidTar('a number in a header is too large');
+  return value;
+}
+
+/** A number field that is a time, in seconds; one no clock will ever show becomes the last, or first, we can hold. */
+export function tarTime(slab: Buffer, at: number, length: number): number {
+  return nearestTime(anyNumber(slab, at, length));
+}
+
+/** `seconds`, or the nearest that a double holds exactly: Go's tools run images with such times. */
+export function nearestTime(seconds: number): number {
+  return Math.min(Math.max(seconds, Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
+}
+
+function anyNumber(slab: Buffer, at: number, length: number): number {
   const first = slab[at] as number;
   if (first & 0x80) return base256(slab, at, length, first);
   let from = at;
@@ -70,18 +86,13 @@ export function tarNumber(slab: Buffer, at: number, length: number): number {
     if (digit < 0 || digit > 7) throw invalidTar('a number in a header is not one');
     value = value * 8 + digit;
   }
-  return exact(value);
+  return value;
 }
 
 function base256(slab: Buffer, at: number, length: number, first: number): number {
   const negative = (first & 0x40) !== 0;
   let value = negative ? (first & 0x7f) - 0x80 : first & 0x7f;
   for (let i = at + 1; i < at + length; i++) value = value * 256 + (slab[i] as number);
-  return exact(value);
-}
-
-function exact(value: number): number {
-  if (!Number.isSafeInteger(value)) throw invalidTar('a number in a header is too large');
   return value;
 }
 

@@ -19,6 +19,7 @@ import {
   tarFormat,
   tarNumber,
   tarString,
+  tarTime,
   verifyChecksum,
 } from './tar-fields.ts';
 
@@ -191,7 +192,7 @@ export function readTar(nextSlab: () => Buffer | undefined, limits: LayerLimits)
       mode: tarNumber(slab, header + 100, 8) & 0o7777,
       uid: pax?.uid ?? tarNumber(slab, header + 108, 8),
       gid: pax?.gid ?? tarNumber(slab, header + 116, 8),
-      mtime: pax?.mtime?.seconds ?? tarNumber(slab, header + 136, 12),
+      mtime: pax?.mtime?.seconds ?? tarTime(slab, header + 136, 12),
       mtimeNanos: pax?.mtime?.nanos ?? 0,
       size: 0,
       major: 0,

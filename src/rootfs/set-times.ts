@@ -3,6 +3,9 @@
 import { futimesSync, lutimesSync } from 'node:fs';
 import { syscalls } from './syscalls.ts';
 
+/** Milliseconds of the last Date there is, from 1970; the first is as far away. */
+const LAST_DATE = 8.64e15;
+
 /** Sets the times of an open file. */
 export function setFileTimes(descriptor: number, seconds: number, nanos: number): void {
   if (nanos === 0 && seconds >= 0) futimesSync(descriptor, seconds, seconds);
@@ -21,7 +24,8 @@ export function setTimesAt(path: string | Buffer, seconds: number, nanos: number
   }
 }
 
-/** The nearest time `fs` can set: milliseconds, as a Date, which may be before 1970. */
+/** The nearest time `fs` can set: milliseconds, as a Date, which may be before 1970, though not without end. */
 function nearest(seconds: number, nanos: number): Date {
-  return new Date(seconds * 1000 + Math.floor(nanos / 1e6));
+  const milliseconds = seconds * 1000 + Math.floor(nanos / 1e6);
+  return new Date(Math.min(Math.max(milliseconds, -LAST_DATE), LAST_DATE));
 }

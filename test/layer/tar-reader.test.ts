@@ -78,6 +78,19 @@ describe('reading a tar archive', () => {
     expect(() => read([file('f', '', { raw: [[124, base256(12, 1n << 60n)]] })])).toThrow(/too large/);
   });
 
+  it('reads a file of a time that no clock shows, as Go does, and no size or owner of that kind', () => {
+    const at = (offset: number, value: bigint): Member =>
+      file('f', '', { raw: [[offset, base256(offset === 136 || offset === 124 ? 12 : 8, value)]] });
+    expect(read([at(136, 2n ** 62n)])[0]?.mtime).toBe(Number.MAX_SAFE_INTEGER);
+    expect(read([at(136, -(2n ** 62n))])[0]?.mtime).toBe(Number.MIN_SAFE_INTEGER);
+    expect(read([file('f', '', { pax: { mtime: '9223372036854775807.5' } })])[0]?.mtime).toBe(
+      Number.MAX_SAFE_INTEGER,
+    );
+    for (const offset of [108, 124]) {
+      expect(() => read([at(offset, 2n ** 60n)])).toThrow(expect.objectContaining({ code: 'LAYER_INVALID' }));
+    }
+  });
+
   it('gives the last of several long names, and PAX over ustar', () => {
     const long = (name: string): Member => ({ name: '././@LongLink', type: 'L', content: `${name}\0` });
     expect(read([long('one'), long('two'), file('short')]).map(({ path }) => path)).toEqual(['two']);
