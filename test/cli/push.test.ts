@@ -46,6 +46,14 @@ test('an archive through a pipe: save to stdout, load from stdin, nothing left b
   expect(await cli(['digest', 'app:1'], { env: { OCITOOL_STORE: join(dir, 'other') } })).toBe(digest);
 });
 
+test('referrers: none in the store, and where else they may be', async () => {
+  const { stdout, stderr } = await runCli(['referrers', 'app:1'], { env });
+  expect([stdout, stderr]).toEqual([
+    '',
+    'warning: none in the store; at the registry: ocitool referrers docker://app:1\n',
+  ]);
+});
+
 test('an argument that is left out is not taken from a pipe', async () => {
   const ocitool = `${process.execPath} ${join(import.meta.dirname, '../../bin/ocitool.cjs')}`;
   const script = `echo wrong/NAME | ${ocitool} load -q --store ${dir}/piped ${dir}/app.tar`;

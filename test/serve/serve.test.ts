@@ -89,8 +89,9 @@ it('lists referrers that another tool left without a name in index.json, as oras
   writeFileSync(path, JSON.stringify({ ...written, manifests: [...written.manifests, artifact] }));
   const shared = await serveStore(own);
   try {
-    const of = async (type = ''): Promise<unknown> =>
-      (await (await fetch(`${shared.url}/v2/shared/referrers/${amd64.digest}${type}`)).json()) as unknown;
+    const of = async (type = ''): Promise<unknown> => {
+      return (await fetch(`${shared.url}/v2/shared/referrers/${amd64.digest}${type}`)).json();
+    };
     expect(await of()).toMatchObject({ manifests: [{ ...artifact, artifactType: 'text/report' }] });
     expect(await of('?artifactType=text/other')).toMatchObject({ manifests: [] });
     expect((await fetch(`${shared.url}/v2/shared/manifests/${artifact.digest}`)).status).toBe(200);
