@@ -14,6 +14,7 @@ import {
   windowOf,
 } from './checkpoints.ts';
 import { inflateSteps, type ZlibFailure, type ZlibSteps, zstdSteps } from './zlib-steps.ts';
+import { createZstdFrames } from './zstd-frames.ts';
 
 /** Inflated bytes, a slab at a time. */
 export interface SlabReader {
@@ -30,7 +31,10 @@ export interface InflateOptions {
   onInput?: ((chunk: Uint8Array) => void) | undefined;
   /** Where to put the next slab: `SLAB` bytes. Default: always into the same. */
   takeSlab?: (() => Buffer) | undefined;
-  /** The caller checks a digest of what comes out: gzip's own checksum is not computed again, 7 % of an unpack. Default false. */
+  /**
+   * The caller checks a digest of what comes out: the checksums of gzip, 7 % of an unpack, and of zstd, 2 %, are not
+   * computed again. Default false.
+   */
   digested?: boolean | undefined;
   /** Hears of places from which inflating can go on later. */
   onCheckpoint?: ((checkpoint: Checkpoint) => void) | undefined;
@@ -95,7 +99,11 @@ export function inflate(source: ByteSource, options: InflateOptions = {}): SlabR
             finder,
             checkpoint: resume?.checkpoint,
           })
-        : unzstd(input, zlib, () => bytesIn - (input.to - input.from), finder);
+        : unzstd(input, zlib, {
+            checksum: options.digested !== true,
+            position: () => bytesIn - (input.to - input.from),
+            finder,
+          });
   if (resume !== undefined) skipOutput(fill, resume.output - (resume.checkpoint?.output ?? 0));
   let own: Buffer | undefined;
   const takeSlab =
@@ -265,12 +273,12 @@ function nextMember(input: Input): boolean {
   return false;
 }
 
-function unzstd(
-  input: Input,
-  zlib: ZlibSteps,
-  position: () => number,
-  finder: CheckpointFinder | undefined,
-): Fill {
+/** zstd (RFC 8878), frame behind frame; junk after the last is ignored, as with gzip. */
+function unzstd(input: Input, zlib: ZlibSteps, { checksum, position, finder }: UnzstdOptions): Fill {
+  const frames = checksum ? undefined : createZstdFrames();
+  /** Of the input: what the decoder may have, and what is left out behind that. */
+  let ready = 0;
+  let leftOut = 0;
   let total = 0;
   let last = false;
   let ended = false;
@@ -278,8 +286,20 @@ function unzstd(
     let end = start;
     while (end < slab.length && !ended) {
       if (input.from === input.to && !last) last = !input.refill();
+      if (ready === 0 && leftOut > 0) {
+        if (last) throw truncated('zstd');
+        const step = Math.min(leftOut, input.to - input.from);
+        input.from += step;
+        leftOut -= step;
+        if (leftOut === 0 && input.from < input.to) finder?.fresh(total, position());
+        continue;
+      }
+      if (ready === 0) {
+        ready = frames?.walk(input.buffer, input.from, input.to) ?? input.to - input.from;
+        leftOut = frames?.takeChecksum() ?? 0;
+      }
       try {
-        zlib.step(input.buffer, input.from, input.to, slab, end, last);
+        zlib.step(input.buffer, input.from, input.from + ready, slab, end, last);
       } catch (error) {
         // Only a frame's first bytes can be unknown, and the first frame's were sniffed: this is junk after the end.
         if (!isUnknownFrame(error)) throw error;
@@ -288,14 +308,23 @@ function unzstd(
         break;
       }
       input.from += zlib.consumed;
+      ready -= zlib.consumed;
       end += zlib.produced;
       total += zlib.produced;
       // Stopped with input and room left: a frame is over, and another begins.
-      if (input.from < input.to && end < slab.length) finder?.fresh(total, position());
+      if (ready > 0 && end < slab.length) finder?.fresh(total, position());
       ended = last && zlib.produced === 0;
     }
     return end;
   };
+}
+
+interface UnzstdOptions {
+  /** Whether to compute and compare the frames' own checksums. */
+  checksum: boolean;
+  /** Blob bytes used up. */
+  position(): number;
+  finder: CheckpointFinder | undefined;
 }
 
 function isUnknownFrame(error: unknown): boolean {

@@ -37,10 +37,10 @@ function all(reader: SlabReader): Buffer {
   }
 }
 
-function checkpointsOf(blob: Buffer, expected: Buffer): Checkpoint[] {
+function checkpointsOf(blob: Buffer, expected: Buffer, digested = false): Checkpoint[] {
   const checkpoints: Checkpoint[] = [];
   const bytes = all(
-    inflate(bytesSource(blob), { onCheckpoint: (checkpoint) => checkpoints.push(checkpoint) }),
+    inflate(bytesSource(blob), { digested, onCheckpoint: (checkpoint) => checkpoints.push(checkpoint) }),
   );
   expect(bytes.equals(expected)).toBe(true);
   return checkpoints;
@@ -100,6 +100,19 @@ test('zstd frames are checkpoints; one frame has none', () => {
     frames.push(zstdCompressSync(bytes.subarray(at, at + 3_000_000)));
   expect(expectResumable(Buffer.concat(frames), bytes, 'zstd').length).toBeGreaterThanOrEqual(3);
   expect(checkpointsOf(zstdCompressSync(bytes), bytes)).toEqual([]);
+});
+
+test('zstd frames are the same checkpoints when their own checksums are left out', () => {
+  const bytes = content(SIZE);
+  const frames: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += 3_000_000)
+    frames.push(
+      zstdCompressSync(bytes.subarray(at, at + 3_000_000), {
+        params: { [constants.ZSTD_c_checksumFlag]: 1 },
+      }),
+    );
+  const blob = Buffer.concat(frames);
+  expect(checkpointsOf(blob, bytes, true)).toEqual(checkpointsOf(blob, bytes));
 });
 
 test.skipIf(!hasTools('pigz'))('pigz', () => {

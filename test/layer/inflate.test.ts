@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { OciError } from '../../src/errors.ts';
 import { inflate } from '../../src/layer/inflate.ts';
@@ -13,9 +13,11 @@ import { corpus, corpusJson } from '../support/corpora.ts';
 function inflated(
   blob: Uint8Array,
   pieceSize?: number,
+  digested = false,
 ): { bytes: Buffer; seen: number; compression: string } {
   let seen = 0;
   const reader = inflate(bytesSource(blob, pieceSize), {
+    digested,
     onInput: (chunk) => {
       seen += chunk.length;
     },
@@ -29,6 +31,10 @@ function inflated(
     reader.close();
   }
 }
+
+/** A zstd frame with the checksum that the command line tool writes and Node by itself does not. */
+const checksummed = (bytes: Uint8Array, params: Record<number, number> = {}): Buffer =>
+  zstdCompressSync(bytes, { params: { [constants.ZSTD_c_checksumFlag]: 1, ...params } });
 
 const LAYER_INVALID = expect.toSatisfy(
   (error: unknown) => error instanceof OciError && error.code === 'LAYER_INVALID',
@@ -107,6 +113,59 @@ describe('inflating a layer', () => {
     }
   });
 
+  it.each([
+    ['gzip', gzipSync(content)],
+    ['zstd', checksummed(content)],
+  ])('leaves out the checksum of %s when a digest is checked anyway', (_, blob) => {
+    const damaged = Buffer.from(blob);
+    const at = blob.length - (blob[0] === 0x1f ? 8 : 4);
+    damaged[at] = (damaged[at] as number) ^ 0x55;
+    expect(() => inflated(damaged)).toThrow(LAYER_INVALID);
+    expect(inflated(damaged, undefined, true).bytes.equals(content)).toBe(true);
+  });
+
+  it('leaves out the checksums of zstd frames of every form, in pieces of any size', () => {
+    const forms = [
+      checksummed(content),
+      zstdCompressSync(content),
+      Buffer.from('5f2a4d1800000000', 'hex'),
+      checksummed(content.subarray(0, 100)),
+      checksummed(Buffer.alloc(0)),
+      checksummed(Buffer.alloc(3_000_000)),
+      checksummed(content.subarray(0, 300), { [constants.ZSTD_c_contentSizeFlag]: 0 }),
+      checksummed(content.subarray(0, 70_000)),
+      checksummed(randomBytes(512 * 1024)),
+      Buffer.from('5a2a4d1804000000aabbccdd', 'hex'),
+      zstdCompressSync(content.subarray(0, 100)),
+    ];
+    const small = forms.filter(({ length }) => length < 1000);
+    // Every small form behind every other.
+    const pairs = small.flatMap((one) => small.flatMap((other) => [one, other]));
+    for (const [blob, pieceSize] of [
+      [Buffer.concat(small), 1],
+      [Buffer.concat(pairs), 7],
+      [Buffer.concat(forms), 4093],
+      [Buffer.concat(forms), 1 << 20],
+    ] as const) {
+      const { bytes, seen } = inflated(blob, pieceSize, true);
+      expect(bytes.equals(inflated(blob, pieceSize).bytes)).toBe(true);
+      expect(seen).toBe(blob.length);
+    }
+  });
+
+  it('refuses zstd cut short, wherever, and ignores junk behind it, without its checksum too', () => {
+    const blob = checksummed(content);
+    for (const less of [1, 2, 3, 4, 5, 9, blob.length >> 1, blob.length - 11, blob.length - 5]) {
+      expect(() => inflated(blob.subarray(0, -less), 4093, true), `${less} bytes less`).toThrow(
+        LAYER_INVALID,
+      );
+    }
+    const junk = Buffer.from('junk junk junk');
+    const { bytes, seen } = inflated(Buffer.concat([blob, junk]), 4093, true);
+    expect(bytes.equals(content)).toBe(true);
+    expect(seen).toBe(blob.length + junk.length);
+  });
+
   it('takes a blob too short to have a magic as it is', () => {
     expect(inflated(Buffer.alloc(0))).toEqual({ bytes: Buffer.alloc(0), seen: 0, compression: 'none' });
     expect(inflated(Buffer.from('abc')).bytes.toString()).toBe('abc');
@@ -129,6 +188,7 @@ describe.skipIf(folder === undefined)('compressed streams of the corpus', () => 
       const { bytes, seen } = inflated(blob);
       expect(seen).toBe(blob.length);
       if (wanted.diffID !== undefined) expect(digestOf(bytes)).toBe(wanted.diffID);
+      expect(inflated(blob, undefined, true).bytes.equals(bytes)).toBe(true);
     }
   });
 });
