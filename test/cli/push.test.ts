@@ -41,7 +41,9 @@ test('an archive through a pipe: save to stdout, load from stdin, nothing left b
       env: { ...process.env, ...env, TMPDIR: temporary },
     },
   );
-  expect(readdirSync(temporary).filter((name) => name.startsWith('ocitool'))).toEqual([]);
+  // Compiled code is there to stay.
+  const left = readdirSync(temporary).filter((name) => /^ocitool-(?!code-)/.test(name));
+  expect(left).toEqual([]);
   const digest = await cli(['digest', 'app:1'], { env });
   expect(await cli(['digest', 'app:1'], { env: { OCITOOL_STORE: join(dir, 'other') } })).toBe(digest);
 });
