@@ -24,6 +24,8 @@ interface Asked {
   part: Part;
   /** The byte after the last one asked for. */
   end: number;
+  /** The request is for a part: a source may refuse it. */
+  isPart: boolean;
   stream: Promise<Readable>;
 }
 
@@ -83,10 +85,11 @@ export async function readSplit(
         await read(current, took);
         isCut = current.part.to < current.end;
         if (isCut) group.reconnected();
-        asked = flows > wanted ? undefined : (ask(next()) ?? (await takeOver()));
+        // Asked again at last: a flow that broke meanwhile has left its part to this one.
+        asked = flows > wanted ? undefined : (ask(next()) ?? (await takeOver()) ?? ask(next()));
       } catch (error) {
         plan.release(current.part);
-        asked = goesOn(error) ? ask(next()) : undefined;
+        asked = goesOn(error, current.isPart) ? ask(next()) : undefined;
       }
     }
     if (gives) group.running(-1);
@@ -108,7 +111,7 @@ export async function readSplit(
         if (!isPatient()) own.abort(new OciError('ABORTED', 'left to another connection'));
       },
     });
-    return { part, end: end ?? descriptor.size, stream };
+    return { part, end: end ?? descriptor.size, isPart: end !== undefined, stream };
   }
 
   /** A piece of what another flow is at. That one goes on until this request is answered, so that a refusal costs nothing. */
@@ -127,9 +130,10 @@ export async function readSplit(
   }
 
   /** After a failure: true when this flow is to take its next part, false when it is to end. */
-  function goesOn(error: unknown): boolean {
+  function goesOn(error: unknown, isPart: boolean): boolean {
     if (failure !== undefined || all.aborted) return false;
-    if (isOciError(error, 'UNSUPPORTED') && !refusesParts) {
+    // Several may be refused before the first of them is told so.
+    if (isOciError(error, 'UNSUPPORTED') && isPart) {
       refusesParts = true;
       return flows === 1;
     }

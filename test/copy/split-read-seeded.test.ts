@@ -184,3 +184,9 @@ async function play(seed: number): Promise<void> {
 test(`${RUNS} of them, from seed ${FIRST} on`, { timeout: 60_000 + RUNS * 200 }, async () => {
   for (let seed = FIRST; seed < FIRST + RUNS; seed += 1) await play(seed);
 });
+
+test('a flow that breaks while the other is refused a piece of its part leaves nothing unread (seed 70102)', () =>
+  play(70_102));
+
+test('two flows that are refused parts one after the other go on without parts (seed 71967)', () =>
+  play(71_967));
