@@ -15,9 +15,9 @@ export interface MountedRootfs {
 }
 
 /**
- * Makes `paths.rootfs`, in this process's mount namespace. `passing`: what the container writes goes when it ends. The process's working directory becomes the container's
- * folder: relative paths keep commas and colons of the store's path out of the options, which are one page at most.
- * Throws DISK_FULL, RUNTIME_FAILED.
+ * Makes `paths.rootfs`, in this process's mount namespace. `passing`: what the container writes goes when it ends. The
+ * process's working directory becomes the container's folder: relative paths keep commas and colons of the store's path
+ * out of the options, which are one page at most. Throws DISK_FULL, RUNTIME_FAILED.
  */
 export function mountRootfs(
   paths: ContainerPaths,
