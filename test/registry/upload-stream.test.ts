@@ -26,7 +26,10 @@ afterEach(stop);
 
 async function listen(by: typeof server, ca?: string): Promise<void> {
   transport = createTransport({ ca });
-  server = by.on('request', (request, response) => void take(request, response));
+  server = by.on(
+    'request',
+    (request, response) => void take(request, response).catch(() => response.destroy()),
+  );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 }

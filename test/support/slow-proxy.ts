@@ -72,7 +72,9 @@ export async function startSlowProxy(target: string, line: number | Line): Promi
     incoming.pipe(upstream);
   }
 
-  const server = createServer((incoming, outgoing) => void serve(incoming, outgoing));
+  const server = createServer((incoming, outgoing) => {
+    serve(incoming, outgoing).catch(() => outgoing.destroy());
+  });
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
