@@ -1,7 +1,7 @@
 // The jobs on the reference image: who does them, by which command lines, and what we want to reach.
 import { type Ground, has, sh, skipped } from './ground.ts';
 import { clean, unpackFromRegistry } from './jobs.ts';
-import { type Contender, measure, quote } from './measure.ts';
+import { type Contender, measure } from './measure.ts';
 import { containerd, floorOf, podman } from './peers.ts';
 import { comparison, listing, type Outcome } from './table.ts';
 
@@ -131,45 +131,7 @@ export const startup: Row = (ground, runs) => {
   return { text: listing('Start-up', measured), verdicts: [] };
 };
 
-/** One question about a stored image. */
-export const look: Row = (ground, runs) => {
-  const { at, name, layers, ocitool, scratch } = ground;
-  keepReference(ground);
-  const { path, layer } = smallFile(ground);
-  const contenders: Contender[] = [
-    { name: '`ocitool ls`', role: 'ours', command: `${ocitool} ls --store ${at('kept')} ${name}` },
-    ...floorOf(ground, 'inflate', layers.slice(layer - 1, layer)),
-    {
-      name: '`ocitool cat` of a small file in that layer',
-      role: 'ours',
-      command: `${ocitool} cat --store ${at('kept')} ${name} ${quote(path)}`,
-    },
-  ];
-  return comparison('Looking into a stored image', measure(contenders, runs, scratch));
-};
-
 /** A store that has the reference image, made once. */
-function keepReference({ at, ocitool, name }: Ground): void {
+export function keepReference({ at, ocitool, name }: Ground): void {
   sh(`${ocitool} pull --quiet --store ${at('kept')} ${name}`);
-}
-
-interface Listed {
-  path: string;
-  kind: string;
-  size: number;
-  /** From 1. */
-  layer: number;
-}
-
-/** One in the middle of the layer that has most files. */
-function smallFile({ at, ocitool, name }: Ground): Listed {
-  const answer = sh(`${ocitool} ls --recursive --json --store ${at('kept')} ${name}`);
-  const { entries } = JSON.parse(answer) as { entries: Listed[] };
-  const files = entries.filter(({ kind, size }) => kind === 'file' && size > 0 && size <= 4096);
-  const [most] = [...Map.groupBy(files, ({ layer }) => layer).values()].toSorted(
-    (a, b) => b.length - a.length,
-  );
-  const file = most?.[most.length >> 1];
-  if (file === undefined) throw new Error(`no small file in ${name}`);
-  return file;
 }

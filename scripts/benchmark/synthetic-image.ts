@@ -16,6 +16,8 @@ export interface Manifest {
 export interface Size {
   entries: number;
   bytes: number;
+  /** Default 4. */
+  layers?: number;
 }
 
 const LAYERS = 4;
@@ -24,12 +26,12 @@ const BODIES = 32;
 const BATCH = 4 << 20;
 const HEADER = 512;
 
-/** Writes an OCI layout to `layout`: the entries and bytes (uncompressed) are shared out to four gzip layers. */
-export function writeSyntheticImage(layout: string, { entries, bytes }: Size): void {
+/** Writes an OCI layout to `layout`: the entries and bytes (uncompressed) are shared out to gzip layers. */
+export function writeSyntheticImage(layout: string, { entries, bytes, layers: count = LAYERS }: Size): void {
   mkdirSync(join(layout, 'blobs/sha256'), { recursive: true });
   const bodies = makeBodies(Math.floor(bytes / entries));
-  const layers = Array.from({ length: LAYERS }, (_, i) =>
-    writeLayer(layout, `layer${i}`, Math.floor(entries / LAYERS), bodies),
+  const layers = Array.from({ length: count }, (_, i) =>
+    writeLayer(layout, `layer${i}`, Math.floor(entries / count), bodies),
   );
   const config = describe(layout, OCI_CONFIG, {
     architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
