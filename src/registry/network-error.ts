@@ -89,7 +89,7 @@ export function isUnreachable(error: OciError): boolean {
 }
 
 /** True for the error of a TLS socket whose other end answered with something else. */
-export function saysNoTls(error: unknown): boolean {
+function saysNoTls(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   return (
     (code === 'EPROTO' || code.startsWith('ERR_SSL')) &&
