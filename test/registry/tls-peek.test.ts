@@ -24,6 +24,7 @@ it.each<[string, TlsOptions]>([
   ['that asks for a certificate', { requestCert: true }],
 ])('TLS %s is recognized', async (_, options) => {
   const authority = await createAuthority();
+  onTestFinished(() => authority.remove());
   const { certFile, keyFile } = await authority.server();
   const server = createTlsServer({
     cert: readFileSync(certFile),
