@@ -1,8 +1,9 @@
 // What the readers need of a box: its files by name, whether they lie in a directory or inside a tar.
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileError, OciError, systemCode } from '../errors.ts';
 import type { BlobLocation } from '../place/place.ts';
+import { readPart } from '../place/read-part.ts';
 import { indexTar } from './tar-index.ts';
 
 /** Files by their path inside the box, `/` between the parts. */
@@ -59,18 +60,8 @@ export function readFolderFile(folder: Folder, name: string, limit: number): Buf
 
 /** The first bytes of a location, at most `length`. */
 export function readLocation(location: BlobLocation, length = location.size): Buffer {
-  const buffer = Buffer.alloc(Math.min(length, location.size));
   try {
-    const fd = openSync(location.path, 'r');
-    try {
-      let done = 0;
-      for (let read = -1; done < buffer.length && read !== 0; done += read) {
-        read = readSync(fd, buffer, done, buffer.length - done, location.offset + done);
-      }
-      return buffer.subarray(0, done);
-    } finally {
-      closeSync(fd);
-    }
+    return readPart(location.path, location.offset, Math.min(length, location.size));
   } catch (error) {
     throw fileError(error, location.path);
   }

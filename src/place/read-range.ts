@@ -1,8 +1,9 @@
 // A range of a local file as a stream: what the store and the archives both answer a `fetch` with.
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { abortError } from '../errors.ts';
 import type { BlobLocation } from './place.ts';
+import { readPart } from './read-part.ts';
 
 /** Bytes a read asks the kernel for: 64 KiB, the default, costs twice the CPU per GiB. */
 const CHUNK = 1024 * 1024;
@@ -30,7 +31,6 @@ export function readRange(location: BlobLocation, offset = 0, signal?: AbortSign
   return stream;
 }
 
-/** Of a file that is shorter, what there is. */
 function readAtOnce(path: string, start: number, length: number): Readable {
   return new Readable({
     read() {
@@ -42,20 +42,4 @@ function readAtOnce(path: string, start: number, length: number): Readable {
       }
     },
   });
-}
-
-function readPart(path: string, start: number, length: number): Buffer {
-  const buffer = Buffer.allocUnsafe(length);
-  const fd = openSync(path, 'r');
-  try {
-    let held = 0;
-    while (held < length) {
-      const read = readSync(fd, buffer, held, length - held, start + held);
-      if (read === 0) break;
-      held += read;
-    }
-    return buffer.subarray(0, held);
-  } finally {
-    closeSync(fd);
-  }
 }
