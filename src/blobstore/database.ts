@@ -34,6 +34,20 @@ export function isDamaged(error: unknown): boolean {
   return code === CORRUPT || code === NOTADB;
 }
 
+/** Opens the database for `use`, and closes it, which rolls back what was not committed. */
+export function withDatabase<T>(
+  path: string,
+  options: { timeout: number; readOnly?: boolean },
+  use: (database: DatabaseSync) => T,
+): T {
+  const database = new DatabaseSync(path, options);
+  try {
+    return use(database);
+  } finally {
+    database.close();
+  }
+}
+
 /** What a database is that opens and reads and is not in order all the same. */
 export class DamagedError extends Error {
   override readonly name = 'DamagedError';

@@ -1,7 +1,7 @@
 // documents.db: what was worked out from the documents of a store and never goes out of date, or says for which state of
 // the store it holds. A convenience that may be lost at any time: whoever reads nothing here works it out again.
 import { existsSync, rmSync } from 'node:fs';
-import { DatabaseSync, isDamaged } from './database.ts';
+import { type DatabaseSync, isDamaged, withDatabase } from './database.ts';
 import type { StorePaths } from './paths.ts';
 
 /** How long a reader may be blocked by a writer that is about to finish, ms: less than reading 20,000 files takes. */
@@ -16,12 +16,7 @@ const SCHEMA = `
 export function readKept<T>(paths: StorePaths, read: (database: DatabaseSync) => T): T | undefined {
   if (!existsSync(paths.documents)) return undefined;
   try {
-    const database = new DatabaseSync(paths.documents, { readOnly: true, timeout: FINISHING });
-    try {
-      return read(database);
-    } finally {
-      database.close();
-    }
+    return withDatabase(paths.documents, { readOnly: true, timeout: FINISHING }, read);
   } catch (error) {
     // Somebody writes, or it lacks a table or needs a rollback, which the next writer sees to.
     if (isDamaged(error)) rmSync(paths.documents, { force: true });
@@ -32,14 +27,11 @@ export function readKept<T>(paths: StorePaths, read: (database: DatabaseSync) =>
 /** One transaction. What cannot be kept is not. */
 export function writeKept(paths: StorePaths, write: (database: DatabaseSync) => void): void {
   try {
-    const database = new DatabaseSync(paths.documents, { timeout: 0 });
-    try {
+    withDatabase(paths.documents, { timeout: 0 }, (database) => {
       database.exec(`BEGIN IMMEDIATE; ${SCHEMA}`);
       write(database);
       database.exec('COMMIT');
-    } finally {
-      database.close();
-    }
+    });
   } catch {
     // Somebody else is at it, or the store is another user's, or the disk is full.
   }

@@ -10,12 +10,13 @@ import type { Descriptor } from '../manifest/descriptor.ts';
 import { names } from './blob-files.ts';
 import {
   assertSound,
-  DatabaseSync,
+  type DatabaseSync,
   databaseError,
   FINISHING,
   isDamaged,
   READ_PATIENCE,
   whenFree,
+  withDatabase,
 } from './database.ts';
 import {
   entryDescriptor,
@@ -66,8 +67,7 @@ export async function change<T>(
 
 function changeNow<T>(paths: StorePaths, work: (database: DatabaseSync) => T): T {
   const mark = unforcedMark(paths.root);
-  const database = new DatabaseSync(paths.database, { timeout: 0 });
-  try {
+  return withDatabase(paths.database, { timeout: 0 }, (database) => {
     if (mark !== undefined) database.exec('PRAGMA synchronous = OFF');
     database.exec('BEGIN IMMEDIATE');
     database.exec(`PRAGMA busy_timeout = ${FINISHING}; ${SCHEMA}`);
@@ -78,22 +78,14 @@ function changeNow<T>(paths: StorePaths, work: (database: DatabaseSync) => T): T
     database.prepare("INSERT OR REPLACE INTO meta VALUES ('index', ?)").run(stamp);
     database.exec('COMMIT');
     return result;
-  } finally {
-    // Closing rolls back what was not committed.
-    database.close();
-  }
+  });
 }
 
 /** True when there is a database of names and it is damaged: names are then read from index.json. Takes 10 ms for 10,000. */
 export function isNamesDatabaseDamaged(paths: StorePaths): boolean {
   if (!existsSync(paths.database)) return false;
   try {
-    const database = new DatabaseSync(paths.database, { timeout: READ_PATIENCE });
-    try {
-      assertSound(database);
-    } finally {
-      database.close();
-    }
+    withDatabase(paths.database, { timeout: READ_PATIENCE }, assertSound);
     return false;
   } catch (error) {
     if (isDamaged(error)) return true;
@@ -156,23 +148,20 @@ export function read<T>(
   fromDatabase: (database: DatabaseSync) => T,
   fromEntries: (entries: Map<string, Descriptor>) => T,
 ): T {
-  if (!existsSync(paths.database)) return fromEntries(toMap(readIndexFile(paths.indexFile)));
+  const fromFile = (): T => fromEntries(toMap(readIndexFile(paths.indexFile)));
+  if (!existsSync(paths.database)) return fromFile();
   try {
-    const database = new DatabaseSync(paths.database, { timeout: READ_PATIENCE });
-    try {
+    return withDatabase(paths.database, { timeout: READ_PATIENCE }, (database) => {
       if (isOurs(paths, database)) return fromDatabase(database);
       const merged = toMap(rows(database));
       for (const entry of foreignEntries(paths, database)) merged.set(entry.key, entry.descriptor);
       return fromEntries(merged);
-    } finally {
-      database.close();
-    }
+    });
   } catch (error) {
     const failure = databaseError(error, paths.database);
-    if (isDamaged(error) && existsSync(paths.indexFile))
-      return fromEntries(toMap(readIndexFile(paths.indexFile)));
+    if (isDamaged(error) && existsSync(paths.indexFile)) return fromFile();
     // A read-only file system with the journal of a killed writer on it: index.json says the same.
-    if (failure.code === 'PERMISSION') return fromEntries(toMap(readIndexFile(paths.indexFile)));
+    if (failure.code === 'PERMISSION') return fromFile();
     throw failure;
   }
 }
