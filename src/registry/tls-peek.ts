@@ -25,12 +25,11 @@ export async function speaksNoTls({ hostname, port }: URL): Promise<boolean> {
     port: port === '' ? 443 : Number(port),
   });
   try {
-    const answer = once(socket, 'data', { signal: AbortSignal.timeout(PATIENCE_MS) });
-    const end = once(socket, 'end').then(() => []);
-    end.catch(() => {});
     socket.write(CLIENT_HELLO);
-    const [first] = (await Promise.race([answer, end])) as Buffer[];
-    return first !== undefined && !TLS_ANSWERS.has(first[0] as number);
+    // At its end, too, when there is nothing to read.
+    await once(socket, 'readable', { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const answer = socket.read() as Buffer | null;
+    return answer !== null && !TLS_ANSWERS.has(answer[0] as number);
   } catch {
     return false;
   } finally {
