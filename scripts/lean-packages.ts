@@ -1,9 +1,9 @@
 // What the command line takes of the packages it stands on: the parts it uses, each set up when it is first used, and
 // out of the file that every command has to read. Their front doors set up all they have, which cost each command 40 ms
 // (oclif) and each transfer 80 ms of CPU (undici).
-import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import type { Plugin } from 'esbuild';
+import { type Patch, readPatched } from './patched.ts';
 
 /** By package: the modules behind the names that src imports from it. */
 const PARTS: Record<string, string> = {
@@ -106,12 +106,12 @@ export const lazyOclif: Plugin = {
   name: 'lazy oclif',
   setup({ onLoad }) {
     onLoad({ filter: /\/@oclif\/core\/lib\/.*\.js$/ }, ({ path }) => ({
-      contents: lazily(patched(path, readFileSync(path, 'utf8'))),
+      contents: lazily(readPatched(path, PATCHES)),
     }));
   },
 };
 
-const PATCHES = [
+const PATCHES: Patch[] = [
   // The first file that is read so starts Node's threads: 3 to 10 ms for two small files.
   {
     file: 'util/fs.js',
@@ -127,15 +127,6 @@ const PATCHES = [
     to: "cachedLoggers.has('root') || set(makeLogger(OCLIF_NS));",
   },
 ];
-
-function patched(path: string, source: string): string {
-  let text = source;
-  for (const { from, to } of PATCHES.filter(({ file }) => path.endsWith(`/lib/${file}`))) {
-    if (!text.includes(from)) throw new Error(`${path} is not as it was: look at PATCHES`);
-    text = text.replaceAll(from, to);
-  }
-  return text;
-}
 
 const REQUIRE = /^const (\w+_\d+) = ((?:__import\w+\()?require\("[^"]+"\)\)?);$/gm;
 

@@ -1,13 +1,14 @@
 // undici without what one transfer has no use for: its modules set up node:http2, node:http, node:assert and a second
 // HTTP/1 parser when they are loaded, 20 of the 30 ms that takes. HTTP/2 is asked for nowhere (allowH2: false).
-import { readFileSync } from 'node:fs';
 import type { Plugin } from 'esbuild';
+import { type Patch, readPatched } from './patched.ts';
 
+/** In many modules. */
 const ASSERT = {
   from: "const assert = require('node:assert')",
   to: "const assert = (ok, message) => { if (!ok) require('node:assert')(ok, message) }",
 };
-const PATCHES = [
+const PATCHES: Patch[] = [
   {
     file: 'dispatcher/client.js',
     from: "const connectH2 = require('./client-h2.js')",
@@ -32,13 +33,8 @@ const PATCHES = [
 export const leanUndici: Plugin = {
   name: 'lean undici',
   setup({ onLoad }) {
-    onLoad({ filter: /\/undici\/lib\/.*\.js$/ }, ({ path }) => {
-      let contents = readFileSync(path, 'utf8').replace(ASSERT.from, ASSERT.to);
-      for (const { from, to } of PATCHES.filter(({ file }) => path.endsWith(`/lib/${file}`))) {
-        if (!contents.includes(from)) throw new Error(`${path} is not as it was: look at PATCHES`);
-        contents = contents.replaceAll(from, to);
-      }
-      return { contents };
-    });
+    onLoad({ filter: /\/undici\/lib\/.*\.js$/ }, ({ path }) => ({
+      contents: readPatched(path, PATCHES).replace(ASSERT.from, ASSERT.to),
+    }));
   },
 };
