@@ -11,6 +11,7 @@ const PARTS: Record<string, string> = {
     export * as Args from '@oclif/core/args';
     export * as Flags from '@oclif/core/flags';
     export { Command } from '@oclif/core/command';
+    export { Config } from '@oclif/core/config';
     export { run } from '@oclif/core/run';`,
   undici: `
     export { default as Agent } from 'undici/lib/dispatcher/agent.js';
@@ -34,7 +35,7 @@ export const partsOfPackages: Plugin = {
 };
 
 /** Small, and needed by most commands. */
-const KEPT = /^(?:@oclif\/core|get-package-type|p-limit|zod)(?:\/|$)/;
+const KEPT = /^(?:@oclif\/core|get-package-type|p-limit|wsl-utils|zod)(?:\/|$)/;
 
 /**
  * Other packages are left to files beside the bundle, `packages.cjs` and one for each of `alone`; `contents` are these

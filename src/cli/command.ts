@@ -37,7 +37,18 @@ export interface Session<T extends typeof Command> {
 export abstract class OciCommand<T extends typeof Command> extends Command {
   static override baseFlags = globalFlags;
 
+  /** Its first argument ends what is its own: flags that follow are somebody else's. */
+  static readonly ownWordsFirst: boolean = false;
+
+  /** Runs it, found by somebody other than oclif. What fails is reported. */
+  async start(): Promise<void> {
+    await this._run();
+  }
+
   protected abstract execute(session: Session<T>): Promise<void>;
+
+  /** oclif's would look through all commands for one that is deprecated. */
+  protected override async init(): Promise<void> {}
 
   /** What signals do to the command; called once. */
   protected watchSignals(): SignalWatch {

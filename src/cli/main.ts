@@ -1,34 +1,34 @@
-// The command line's entry once the runtime is known to fit: oclif finds the command, our code reports what fails.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+// The command line's entry once the runtime is known to fit: a command that is named runs at once, all else is oclif's,
+// our code reports what fails.
 import { type Interfaces, run } from '@oclif/core';
+import { setLogger } from '@oclif/core/logger';
 import type { EarlyMonitor } from './early-monitor.ts';
 import { reportFailure } from './failure-output.ts';
+import { type Commands, runCommand } from './run-command.ts';
 
-/**
- * Runs `argv` (without node and script); `root` holds package.json, and `early` is a monitor that `run` may use. Sets
- * `process.exitCode`.
- */
-export async function main(argv: string[], root: string, early?: EarlyMonitor): Promise<void> {
+export interface Surroundings {
+  /** The folder of package.json. */
+  root: string;
+  commands: Commands;
+  /** One that `run` may use. */
+  monitor?: EarlyMonitor | undefined;
+}
+
+/** Runs `argv` (without node and script). Sets `process.exitCode`. */
+export async function main(argv: string[], { root, commands, monitor }: Surroundings): Promise<void> {
   const dropMonitor =
-    early && (await import('../runner/start-monitor.ts')).keepMonitor(early.child, early.options);
+    monitor && (await import('../runner/start-monitor.ts')).keepMonitor(monitor.child, monitor.options);
   // oclif asks for the user's shell, and fails for an id that has no name, as in many a container.
   process.env.SHELL ??= '/bin/sh';
+  if (process.env.DEBUG === undefined) setLogger({ root, logger: silent });
   try {
-    await run(withHelp(argv), { root, ...(process.env.DEBUG === undefined && { logger: silent }) });
+    if (await runCommand(argv, commands, root)) return;
+    await run(withHelp(argv), { root });
   } catch (error) {
-    reportFailure(error, argv, { commands: commandsOf(root) });
+    reportFailure(error, argv, { commands: Object.keys(commands).map((id) => id.replaceAll(':', ' ')) });
   } finally {
     await dropMonitor?.();
   }
-}
-
-/** As people write them. Read for a failure only. */
-function commandsOf(root: string): string[] {
-  const { commands } = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'utf8')) as {
-    commands: Record<string, unknown>;
-  };
-  return Object.keys(commands).map((id) => id.replaceAll(':', ' '));
 }
 
 /** oclif's own would load a package, and is heard with DEBUG only. */

@@ -30,6 +30,8 @@ export abstract class ProcessCommand<T extends typeof Command> extends OciComman
   /** What follows the first argument. */
   protected command: string[] = [];
 
+  static override readonly ownWordsFirst = true;
+
   override async run(): Promise<void> {
     const line = flagsFirst(this.argv, { ...this.ctor.baseFlags, ...this.ctor.flags });
     // oclif never sees the command: it gives words that occur twice in another order.

@@ -5,7 +5,7 @@ const MILLISECONDS = { h: 3_600_000, m: 60_000, s: 1000, ms: 1, us: 1e-3, µs: 1
 /** Milliseconds; undefined for what Go does not read, or reads as less than nothing. */
 export function parseGoDuration(text: string): number | undefined {
   if (text === '0') return 0;
-  if (!/^(?:\d{1,9}(?:\.\d{0,9})?(?:ms|[uµμ]s|ns|[hms]))+$/.test(text)) return undefined;
+  if (!/^(?:\d{1,9}(?:\.\d{0,9})?(?:ms|[u\u00b5\u03bc]s|ns|[hms]))+$/.test(text)) return undefined;
   let sum = 0;
   for (const [, count, unit] of text.matchAll(/([\d.]+)([^\d.]+)/g)) {
     sum += Number(count) * MILLISECONDS[unit as keyof typeof MILLISECONDS];

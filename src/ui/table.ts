@@ -79,7 +79,7 @@ function displayWidth(text: string): number {
 
 /** A column for each unit, as nearly every cell has: looking at each character takes many times as long. */
 function isPlain(text: string): boolean {
-  return /^[\x20-\x7e…]*$/.test(text);
+  return /^[\x20-\x7e\u2026]*$/.test(text);
 }
 
 function characterWidth(character: string): number {
