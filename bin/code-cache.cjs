@@ -1,21 +1,107 @@
-// Where Node keeps what it has compiled. Compiled code is as good as code, and Node's own folder for it in /tmp may have
-// been made by anybody; so it is one that is ours alone, or none.
+// Compiled code, kept from one run to the next. Node's own cache has what is compiled while a file is loaded, but not the
+// functions that are called later, which take a command 10 to 15 ms; so what a command has compiled is kept at its end.
+// It is as good as code, and anybody may make a folder in /tmp: it is kept in one that is ours alone, or not at all.
 'use strict';
-const { lstatSync, mkdirSync } = require('node:fs');
+const fs = require('node:fs');
+const Module = require('node:module');
+const { basename, dirname, join } = require('node:path');
+const vm = require('node:vm');
 
-/** Uses it from here on. Answers the folder, for other processes; undefined where there is none. */
-exports.useCodeCache = function useCodeCache() {
-  if (process.env.NODE_COMPILE_CACHE !== undefined) return process.env.NODE_COMPILE_CACHE;
+/** Files of the folder, of some hundred KB each; more are of versions that are gone. */
+const MOST = 100;
+
+/**
+ * Runs the CommonJS file `path`, and what it requires from its own folder. Answers its exports. What it compiles is kept
+ * for the next run with the same `purpose`, a word.
+ */
+exports.load = function load(path, purpose) {
+  const folder = codeFolder();
+  const modules = new Map();
+  const toKeep = [];
+
+  function run(path) {
+    const kept = folder && join(folder, nameOf(path, purpose));
+    const cachedData = kept && readIfThere(kept);
+    const script = new vm.Script(Module.wrap(fs.readFileSync(path, 'utf8')), {
+      filename: path,
+      cachedData,
+      importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    });
+    if (kept && (cachedData === undefined || script.cachedDataRejected)) toKeep.push({ kept, script });
+    const module = new Module(path);
+    // Whoever requires it in another way gets the same.
+    Module._cache[path] = Object.assign(module, { filename: path, loaded: true });
+    const plain = Module.createRequire(path);
+    const beside = (id) => {
+      if (!/^\.\/[\w-]+\.cjs$/.test(id)) return plain(id);
+      const other = join(dirname(path), id);
+      return modules.get(other) ?? run(other);
+    };
+    modules.set(path, module.exports);
+    script.runInThisContext()(module.exports, Object.assign(beside, plain), module, path, dirname(path));
+    modules.set(path, module.exports);
+    return module.exports;
+  }
+
+  // A command that failed has not come far. The files it requires later are in the list by then.
+  process.once('exit', (code) => {
+    if (code === 0) for (const { kept, script } of toKeep) keep(kept, script.createCachedData());
+  });
+  return run(path);
+};
+
+/** The folder; undefined where there is none, or options of Node's make other code of the same text. */
+function codeFolder() {
+  const { NODE_COMPILE_CACHE, NODE_DISABLE_COMPILE_CACHE, NODE_OPTIONS, TMPDIR } = process.env;
+  if (process.execArgv.length > 0 || NODE_OPTIONS || NODE_DISABLE_COMPILE_CACHE) return undefined;
   const uid = process.geteuid?.();
   if (uid === undefined) return undefined;
-  const folder = `${process.env.TMPDIR || '/tmp'}/ocitool-code-${uid}`;
+  const folder = NODE_COMPILE_CACHE || `${TMPDIR || '/tmp'}/ocitool-code-${uid}`;
   try {
-    mkdirSync(folder, { mode: 0o700 });
+    fs.mkdirSync(folder, { mode: 0o700 });
   } catch {
     // It is there already, or cannot be.
   }
-  const found = lstatSync(folder, { throwIfNoEntry: false });
-  if (!found?.isDirectory() || found.uid !== uid || (found.mode & 0o077) !== 0) return undefined;
-  require('node:module').enableCompileCache(folder);
-  return folder;
-};
+  const found = fs.lstatSync(folder, { throwIfNoEntry: false });
+  const ours = found?.isDirectory() && found.uid === uid && (found.mode & 0o022) === 0;
+  return ours ? folder : undefined;
+}
+
+/** V8 looks at the length of the text only. Whatever changes a file changes its ctime. */
+function nameOf(path, purpose) {
+  const { dev, ino, size, ctimeMs } = fs.statSync(path);
+  return [basename(path, '.cjs'), purpose, process.version, dev, ino, size, ctimeMs].join('_');
+}
+
+function readIfThere(path) {
+  try {
+    return fs.readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** On disk before it has its name: V8 believes what it is given. */
+function keep(path, code) {
+  const unfinished = `${path}_${process.pid}`;
+  try {
+    const file = fs.openSync(unfinished, 'wx', 0o600);
+    try {
+      fs.writeFileSync(file, code);
+      fs.fsyncSync(file);
+    } finally {
+      fs.closeSync(file);
+    }
+    fs.renameSync(unfinished, path);
+    makeRoom(dirname(path));
+  } catch {
+    fs.rmSync(unfinished, { force: true });
+  }
+}
+
+function makeRoom(folder) {
+  const files = fs.readdirSync(folder).map((name) => join(folder, name));
+  if (files.length <= MOST) return;
+  const byAge = files.sort((a, b) => fs.lstatSync(a).mtimeMs - fs.lstatSync(b).mtimeMs);
+  for (const file of byAge.slice(0, -MOST)) fs.rmSync(file, { recursive: true, force: true });
+}

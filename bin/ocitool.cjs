@@ -13,15 +13,10 @@ const argv = process.argv.slice(2);
 const TRANSFERS = new Set(['pull', 'push', 'copy', 'unpack', 'serve']);
 
 const supported = Number.parseInt(process.versions.node, 10) >= 26;
-const codeCache = supported ? require('./code-cache.cjs').useCodeCache() : undefined;
 // Before all that takes time: it starts while this process does.
 const monitor =
   supported && argv[0] === 'run'
-    ? require('../dist/bundle/early-monitor.cjs').startEarly(
-        argv.slice(1),
-        `${root}/dist/bundle/monitor.cjs`,
-        codeCache,
-      )
+    ? require('../dist/bundle/early-monitor.cjs').startEarly(argv.slice(1), `${root}/bin/monitor.cjs`)
     : undefined;
 
 // `ocitool … | head`: the reader has enough, which is no error.
@@ -38,5 +33,10 @@ if (!supported) {
   process.stdout.write(`ocitool ${version}\n`);
 } else {
   if (TRANSFERS.has(argv[0])) require('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
-  require('../dist/bundle/main.cjs').main(argv, root, monitor);
+  const { load } = require('./code-cache.cjs');
+  load(`${root}/dist/bundle/main.cjs`, /^[a-z]+$/.test(argv[0]) ? argv[0] : 'other').main(
+    argv,
+    root,
+    monitor,
+  );
 }

@@ -16,16 +16,11 @@ const OTHERWISE = /^(?:-\w*[dhipt]|--(?:detach|help|interactive|publish|tty)\b)|
 const EARLY: MonitorOptions = { stdio: ['ignore', 1, 2], network: true, descriptors: [] };
 
 /**
- * Starts it, from the file `program`, if `args`, which follow `run`, and this user may get one. `codeCache`: a folder for
- * what Node compiles.
+ * Starts it, from the file `program`, if `args`, which follow `run`, and this user may get one.
  */
-export function startEarly(
-  args: readonly string[],
-  program: string,
-  codeCache?: string,
-): EarlyMonitor | undefined {
+export function startEarly(args: readonly string[], program: string): EarlyMonitor | undefined {
   if (process.geteuid?.() !== 0 || args.some((arg) => OTHERWISE.test(arg))) return undefined;
-  const child = spawnMonitor(program, EARLY, codeCache);
+  const child = spawnMonitor(program, EARLY);
   if (child.pid !== undefined) return { child, options: EARLY };
   // Whoever needs one will fail likewise, and say so.
   child.once('error', () => {});

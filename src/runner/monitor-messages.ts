@@ -38,6 +38,8 @@ export type ToMonitor =
 
 /** From the monitor, in this order; `failed` may take the place of any. */
 export type FromMonitor =
+  /** It is in its namespaces. */
+  | { type: 'here' }
   | { type: 'ready'; note?: string }
   | { type: 'started'; pid: number }
   | { type: 'failed'; error: { code: string; message: string; hint?: string } }

@@ -3,11 +3,11 @@
 // root file system, waits again while the command attaches networks, has the driver launch, and ends with the container.
 //
 // An entry of its own in the bundle: it imports only what it needs, for it starts with every container.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { flushCompileCache } from 'node:module';
+import { openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type StorePaths, storePaths } from '../blobstore/paths.ts';
 import { isOciError, OciError } from '../errors.ts';
+import { bothDone } from './both-done.ts';
 import { createCgroup, expectMove, removeCgroup } from './cgroups.ts';
 import { type Attachment, type ContainerPaths, containerPaths, type ProcessIdentity } from './container.ts';
 import { readContainer, removeContainer, writeState } from './containers.ts';
@@ -22,11 +22,11 @@ import { settleNetwork } from './settle-network.ts';
 import type { RuntimeSpec } from './spec/runtime-spec.ts';
 import { signalNumber } from './spec/signal.ts';
 
-// It is this file's, and no matter of the runtime's or the container's.
-delete process.env.NODE_COMPILE_CACHE;
-
 /** How long a container has, ms, after its stop signal when the command it belongs to has died. */
 const GRACE = 10_000;
+
+/** The command's network namespace, which is not this process's: the way out of networks leads there. */
+const outside = openSync(`/proc/${process.ppid}/ns/net`, 'r');
 
 let job: MonitorJob | undefined;
 let running: { process: ProcessIdentity; started: string; launched: Launched } | undefined;
@@ -99,8 +99,6 @@ async function launch(job: MonitorJob, networks: Attachment[]): Promise<void> {
     stdio: [0, 1, 2],
     rootless: job.rootless,
   });
-  // Now, for there is nothing to do until the runtime is done, and this process leaves without Node's own end.
-  flushCompileCache();
   const launched = await underway;
   const started = new Date().toISOString();
   // It may be over already.
@@ -171,16 +169,7 @@ async function finish(exit: ExitStatus, started?: string, error?: string): Promi
 async function leave(job: MonitorJob, exit: ExitStatus, started?: string, error?: string): Promise<void> {
   const paths = pathsOf(job);
   await publisher?.close();
-  if (job.cgroup !== undefined) await removeCgroup(job.cgroup);
-  if (attached) {
-    const { createNetworks } = await import('./network/networks.ts');
-    await createNetworks(storeOf(job).networks).detach(job.id);
-  }
-  // The root file system, and the namespaces of networks (network/leases.ts): mounts cannot be removed.
-  for (const name of readdirSync(paths.folder)) {
-    if (name === 'rootfs' || name.startsWith('switch-')) libc().unmount(join(paths.folder, name));
-  }
-  for (const path of [paths.work, paths.driver]) rmSync(path, { recursive: true, force: true });
+  await bothDone(leaveNetworks(job, paths), removeRootfs(job, paths));
   // Not before: whoever reads this may remove the folder, and two at once leave half of it.
   writeState(paths, {
     status: 'exited',
@@ -194,6 +183,21 @@ async function leave(job: MonitorJob, exit: ExitStatus, started?: string, error?
   if (container !== undefined) await removeContainer(storeOf(job), container.record);
 }
 
+async function leaveNetworks({ id, ...job }: MonitorJob, { folder }: ContainerPaths): Promise<void> {
+  if (attached) {
+    const { createNetworks } = await import('./network/networks.ts');
+    await createNetworks(storePaths(job.store).networks).detach(id, `/proc/${process.pid}/fd/${outside}`);
+  }
+  // Not before: whoever joins a network enters it by the file of somebody who is on it (network/leases.ts).
+  for (const name of readdirSync(folder)) if (name.startsWith('switch-')) libc().unmount(join(folder, name));
+}
+
+async function removeRootfs({ cgroup }: MonitorJob, { rootfs, work, driver }: ContainerPaths): Promise<void> {
+  if (cgroup !== undefined) await removeCgroup(cgroup);
+  libc().unmount(rootfs);
+  for (const path of [work, driver]) rmSync(path, { recursive: true, force: true });
+}
+
 /** `then`: once it is said, or nobody is there to hear it. */
 function tell(message: FromMonitor, then = (): void => {}): void {
   // The command may have died without our knowing yet; without a callback that would end this process.
@@ -202,6 +206,8 @@ function tell(message: FromMonitor, then = (): void => {}): void {
 }
 
 function leaveAtOnce(): void {
+  // Only what is to be done at the end: what Node would put in order takes milliseconds.
+  process.emit('exit', 0);
   libc().exitNow(0);
 }
 
@@ -215,3 +221,4 @@ function storeOf({ store }: MonitorJob): StorePaths {
 
 // The channel to the command keeps the process alive only while there is one.
 setInterval(() => {}, 2 ** 30);
+tell({ type: 'here' });

@@ -11,16 +11,12 @@ export interface MonitorOptions {
 }
 
 /** `program`: the monitor's file. What fails is an event of the process. */
-export function spawnMonitor(
-  program: string,
-  { stdio, network, descriptors }: MonitorOptions,
-  codeCache = process.env.NODE_COMPILE_CACHE,
-): ChildProcess {
+export function spawnMonitor(program: string, { stdio, network, descriptors }: MonitorOptions): ChildProcess {
   const flags = ['--mount', '--propagation', 'slave', ...(network ? ['--net'] : [])];
   return spawn('unshare', [...flags, '--', process.execPath, program], {
     // A session of its own: Ctrl-C in the terminal is the command's to pass on.
     detached: true,
     stdio: [...stdio, 'ipc', ...descriptors],
-    env: { ...process.env, NODE_OPTIONS: undefined, NODE_COMPILE_CACHE: codeCache },
+    env: { ...process.env, NODE_OPTIONS: undefined },
   });
 }

@@ -8,16 +8,16 @@ import type { ExitStatus } from './driver.ts';
 import type { FromMonitor, MonitorJob, ToMonitor, WindowSize } from './monitor-messages.ts';
 import { type MonitorOptions, spawnMonitor } from './spawn-monitor.ts';
 
-/** Beside this file; the bundle has it beside a chunk or above a command, as one file. */
-const PLACES = import.meta.url.endsWith('.ts')
-  ? ['./monitor.ts']
-  : ['./monitor.cjs', '../monitor.cjs', './monitor.js'];
+/** As the program starts it, with its compiled code; beside this file where that was taken out of the package. */
+const PLACES = import.meta.url.endsWith('.ts') ? ['./monitor.ts'] : ['../../bin/monitor.cjs', './monitor.js'];
 
 /** The monitor's first descriptor for a published socket: after 0 to 2 and the channel. */
 export const FIRST_PUBLISHED = 4;
 
 export interface Monitor {
   readonly pid: number;
+  /** Resolves when it is in its namespaces. Throws RUNTIME_FAILED. */
+  arrived(): Promise<void>;
   /** Has the root file system mounted; answers a remark about it. Throws what failed there. */
   prepare(job: MonitorJob): Promise<string | undefined>;
   /** Has the container launched; answers its pid. Throws COMMAND_NOT_FOUND, RUNTIME_FAILED. */
@@ -71,6 +71,9 @@ function speakWith(child: ChildProcess): Monitor {
   return {
     pid: child.pid ?? -1,
     exited,
+    async arrived() {
+      await answers.wait('here');
+    },
     async prepare(job) {
       send({ type: 'prepare', job });
       return (await answers.wait('ready')).note;
