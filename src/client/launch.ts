@@ -3,11 +3,12 @@
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import type { StorePaths } from '../blobstore/paths.ts';
 import { throwIfAborted } from '../errors.ts';
+import { bothDone } from '../runner/both-done.ts';
 import type { ContainerPaths, ContainerRecord } from '../runner/container.ts';
 import { createContainer, removeContainer } from '../runner/containers.ts';
 import type { ExitStatus } from '../runner/driver.ts';
-import type { WindowSize } from '../runner/monitor-messages.ts';
-import type { Published } from '../runner/network/contract.ts';
+import type { MonitorJob, WindowSize } from '../runner/monitor-messages.ts';
+import type { Attached, Joining, Networks, Published } from '../runner/network/contract.ts';
 import { createNetworks, networksOf } from '../runner/network/networks.ts';
 import { identify } from '../runner/processes.ts';
 import { treePath } from '../runner/rootfs/trees.ts';
@@ -74,26 +75,10 @@ export async function launch(
     } finally {
       if (log !== undefined) closeSync(log);
     }
-    const note = await monitor.prepare({
-      store: store.root,
-      id,
-      tree: treePath(store, record.tree),
-      runtime: record.runtime,
-      rootless: plan.rootless,
-      detach: request.detach,
-      interactive: request.interactive,
-      remove: request.remove,
-      stopSignal: record.stopSignal,
-      published: published.map((port, i) => ({ ...port, descriptor: FIRST_PUBLISHED + i })),
-      ...(record.cgroup !== undefined && { cgroup: record.cgroup }),
-    });
-    const { attachments, notes } = await networks.attach({
-      id,
-      name,
-      paths,
-      request,
-      monitor: identify(monitor.pid) ?? { pid: monitor.pid, startTime: '' },
-    });
+    const [note, { attachments, notes }] = await bothDone(
+      monitor.prepare(jobOf(plan, published)),
+      attach(monitor, networks, { id, name, paths, request }),
+    );
     for (const message of note === undefined ? notes : [note, ...notes]) {
       client.onProgress?.({ type: 'warning', message });
     }
@@ -109,6 +94,33 @@ export async function launch(
     await removeContainer(store, record);
     throw error;
   }
+}
+
+function jobOf({ store, record, rootless }: Plan, published: readonly Published[]): MonitorJob {
+  const { id, tree, runtime, request, stopSignal, cgroup } = record;
+  return {
+    store: store.root,
+    id,
+    tree: treePath(store, tree),
+    runtime,
+    rootless,
+    detach: request.detach,
+    interactive: request.interactive,
+    remove: request.remove,
+    stopSignal,
+    published: published.map((port, i) => ({ ...port, descriptor: FIRST_PUBLISHED + i })),
+    ...(cgroup !== undefined && { cgroup }),
+  };
+}
+
+async function attach(
+  monitor: Monitor,
+  networks: Networks,
+  container: Omit<Joining, 'monitor'>,
+): Promise<Attached> {
+  await monitor.arrived();
+  const { pid } = monitor;
+  return networks.attach({ ...container, monitor: identify(pid) ?? { pid, startTime: '' } });
 }
 
 /** The container's folder. */

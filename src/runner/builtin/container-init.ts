@@ -2,8 +2,8 @@
 // image's program by execve. From the first operation on it touches no file through Node, whose other threads stay in
 // the namespaces it came from. A file of its own, without anything it does not need: its start is the container's.
 import { readFileSync, writeSync } from 'node:fs';
+import { SystemCallError } from '../kernel.ts';
 import { type Context, newContext } from './context.ts';
-import { SystemCallError } from './kernel.ts';
 import { mountOperations } from './mount-operations.ts';
 import { namespaceOperations } from './namespace-operations.ts';
 import type { Operation } from './operation.ts';

@@ -1,6 +1,6 @@
 // What operations share while a plan is carried out: the kernel, what earlier ones opened, and the one way to a path
 // inside the container.
-import { type Argument, bytes, type CallName, failedWith, type Kernel, kernel } from './kernel.ts';
+import { type Argument, bytes, type CallName, failedWith, type Kernel, kernel } from '../kernel.ts';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,

@@ -1,6 +1,6 @@
 // A failed operation as the error its user reads: what could not be done, why, and what to do about it.
 import { OciError } from '../../errors.ts';
-import { errorName } from './kernel.ts';
+import { errorName } from '../kernel.ts';
 import { EACCES, EISDIR, ELOOP, ENOENT, ENOEXEC, ENOTDIR, EPERM } from './numbers.ts';
 import { describe, type Operation } from './operation.ts';
 import type { Report } from './report.ts';

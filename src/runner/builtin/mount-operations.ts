@@ -1,5 +1,7 @@
 // Operations on mounts. Each mount is made detached (fsmount or a clone), gets its attributes while nobody sees it, and
 // is then moved to a target that was opened by looking it up below the container's root.
+
+import { bytes, failedWith } from '../kernel.ts';
 import {
   type Context,
   ensureInside,
@@ -10,7 +12,6 @@ import {
   statusOf,
   writeFile,
 } from './context.ts';
-import { bytes, failedWith } from './kernel.ts';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,

@@ -2,8 +2,8 @@
 // so nothing is kept of the answer.
 import { readFileSync } from 'node:fs';
 import type { Protection } from '../driver.ts';
+import { bytes, type CallName, failedWith, type Kernel, kernel } from '../kernel.ts';
 import { capabilitiesOfMask } from '../spec/capabilities.ts';
-import { bytes, type CallName, failedWith, type Kernel, kernel } from './kernel.ts';
 import { ENOSYS } from './numbers.ts';
 
 export type BuiltinSupport =

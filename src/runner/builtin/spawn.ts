@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { OciError } from '../../errors.ts';
 import type { ExitStatus } from '../driver.ts';
-import { bytes, cString, failedWith, kernel, SystemCallError } from './kernel.ts';
+import { bytes, cString, failedWith, kernel, SystemCallError } from '../kernel.ts';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,

@@ -3,9 +3,9 @@
 import { closeSync, createReadStream, openSync } from 'node:fs';
 import { OciError } from '../../errors.ts';
 import type { Launched } from '../driver.ts';
+import { bytes, kernel } from '../kernel.ts';
 import { libc } from '../libc.ts';
 import { launchError } from './failure.ts';
-import { bytes, kernel } from './kernel.ts';
 import { O_CLOEXEC } from './numbers.ts';
 import type { Operation } from './operation.ts';
 import type { Order, Report } from './report.ts';

@@ -38,8 +38,11 @@ export interface Networks {
    * whose files are written and nothing else. Throws NETWORK_NOT_FOUND, PERMISSION, UNSUPPORTED, USAGE.
    */
   attach(container: Joining): Promise<Attached>;
-  /** Frees addresses and names; harmless when done already. */
-  detach(id: string): Promise<void>;
+  /**
+   * Frees addresses and names; harmless when done already. `outside`: a file that is the network namespace which ways out
+   * lead to, from a process that is in another.
+   */
+  detach(id: string, outside?: string): Promise<void>;
 }
 
 /** Runs in the monitor: takes connections of the published sockets to the container's ports until closed. */

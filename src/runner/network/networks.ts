@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { OciError } from '../../errors.ts';
+import { bothDone } from '../both-done.ts';
 import type { Attachment } from '../container.ts';
 import type { Attached, Joining, Networks } from './contract.ts';
-import { networkError } from './ip-tools.ts';
 import { freeAddress, pinOf, withoutDead } from './leases.ts';
 import { hostsOfHost, hostsText, namesOf, resolvOfHost, rewrite } from './name-files.ts';
 import {
@@ -19,10 +19,11 @@ import {
   writeNetwork,
 } from './network-file.ts';
 import { newNetwork, ready } from './new-network.ts';
+import { networkError } from './run-tool.ts';
 import { gatewayOf, macOf, parseAddress } from './subnet.ts';
-import { type Cable, configure, createSwitch, joinSwitch } from './switch.ts';
+import { type Cable, configure, createSwitch, joinSwitch, layBridge } from './switch.ts';
 import { tellNames } from './tell-names.ts';
-import { noWayOut, prepareUplink, raiseUplink, removeUplink, uplinkName } from './uplink.ts';
+import { loadHostRules, noWayOut, raiseUplink, removeOldUplink, removeUplink, uplinkName } from './uplink.ts';
 
 /** The network of containers that ask for none; made when first needed. */
 export const DEFAULT_NETWORK = 'bridge';
@@ -31,7 +32,7 @@ export const DEFAULT_NETWORK = 'bridge';
 export function createNetworks(folder: string): Networks {
   return {
     attach: (container) => attach(folder, container),
-    detach: (id) => detach(folder, id),
+    detach: (id, outside) => detach(folder, id, outside),
   };
 }
 
@@ -99,12 +100,11 @@ async function connect(folder: string, container: Joining, found: readonly Netwo
       address: numeric,
       device,
       pin,
-      outside: outsideOf(pin),
     };
     try {
       const routed =
         through === undefined ? await begin(folder, joined, cable, notes) : network.uplink === true;
-      if (through !== undefined) await joinSwitch(through, cable, routed);
+      if (through !== undefined) await joinSwitch(through, cable);
       if (routed) way ??= gatewayOf(subnet);
     } catch (error) {
       throw networkError(error, network.name);
@@ -117,18 +117,17 @@ async function connect(folder: string, container: Joining, found: readonly Netwo
       device,
     });
   }
-  await configure(monitor.pid, ends, way);
+  try {
+    configure(monitor.pid, ends, way);
+  } catch (error) {
+    throw networkError(error, 'of the container');
+  }
   rewrite(paths.resolv, way === undefined ? '' : resolvOfHost('outside'));
   tellNames(
     folder,
     found.map((network) => network.name),
   );
   return { attachments, notes };
-}
-
-/** Beside the switch's namespace, the one its way out leads to. */
-function outsideOf(pin: string): string {
-  return `${pin}-outside`;
 }
 
 /** A switch for a network that has none. True when it has a way out. */
@@ -142,14 +141,17 @@ async function begin(folder: string, network: Network, cable: Cable, notes: stri
       const { uplink: _, ...rest } = network;
       writeNetwork(folder, { ...rest, told: reason });
     }
-    await createSwitch(subnet, cable, undefined);
+    await createSwitch(subnet, cable, false);
+    layBridge(subnet, cable, undefined);
     return false;
   }
   const name = uplinkName(folder, network.name);
   const { told: _, ...rest } = network;
   writeNetwork(folder, { ...rest, uplink: true });
-  await createSwitch(subnet, cable, await prepareUplink(name, subnet));
-  await raiseUplink(name, subnet);
+  removeOldUplink(name);
+  await bothDone(loadHostRules(name), createSwitch(subnet, cable, true));
+  layBridge(subnet, cable, name);
+  raiseUplink(name, subnet);
   return true;
 }
 
@@ -161,12 +163,12 @@ function find(folder: string, name: string): Network {
   return newNetwork(folder, { name, internal: false });
 }
 
-function detach(folder: string, id: string): Promise<void> {
-  return existsSync(folder) ? withNetworks(folder, () => release(folder, id)) : Promise.resolve();
+function detach(folder: string, id: string, outside?: string): Promise<void> {
+  return existsSync(folder) ? withNetworks(folder, () => release(folder, id, outside)) : Promise.resolve();
 }
 
-/** Takes a container, and all that are dead, off all networks. */
-async function release(folder: string, id: string): Promise<void> {
+/** Takes a container, and all that are dead, off all networks. `outside`: see `Networks.detach`. */
+async function release(folder: string, id: string, outside?: string): Promise<void> {
   const changed: string[] = [];
   for (const network of readNetworks(folder)) {
     const leases = withoutDead(network).leases.filter((lease) => lease.id !== id);
@@ -174,9 +176,7 @@ async function release(folder: string, id: string): Promise<void> {
     writeNetwork(folder, { ...network, leases });
     changed.push(network.name);
     if (leases.length > 0) continue;
-    const own = network.leases.find((lease) => lease.id === id && lease.monitor.pid === process.pid);
-    // A monitor that ends is in its container's namespace.
-    await dropUplink(folder, { ...network, leases }, own && outsideOf(own.pin));
+    await dropUplink(folder, { ...network, leases }, outside);
   }
   tellNames(folder, changed);
 }

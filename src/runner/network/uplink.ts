@@ -2,15 +2,14 @@
 // services stay closed to it, and so do other networks. No setting of the host is changed: where it forwards nothing,
 // there is no way out.
 import { createHash } from 'node:crypto';
-import { hostRules, hostTable, UPLINK, UPLINK_PREFIX } from './filter.ts';
+import { hostRules, hostTable, UPLINK_PREFIX } from './filter.ts';
 import { hasDefaultRoute, hostForwards, interfaces, readOr } from './host-routes.ts';
-import { runTool, ToolError } from './ip-tools.ts';
-import { formatAddress, type Subnet, uplinkOf } from './subnet.ts';
+import { withLinks } from './links.ts';
+import { runTool, ToolError } from './run-tool.ts';
+import { type Subnet, uplinkOf } from './subnet.ts';
 
-export interface Uplink {
-  /** Lines for `ip -batch` inside the switch. */
-  inside: readonly string[];
-}
+/** This process's network namespace. */
+const OWN = '/proc/self/ns/net';
 
 /** The host's end of a network's way out; other stores have other names. At most 15 letters (IFNAMSIZ). */
 export function uplinkName(folder: string, network: string): string {
@@ -26,20 +25,20 @@ export function noWayOut(): string | undefined {
   return undefined;
 }
 
-/** Loads the host's rules, before there is anything they are for, and says what the switch must do. */
-export async function prepareUplink(name: string, subnet: Subnet): Promise<Uplink> {
-  // Of a switch that is gone: the kernel takes its time to remove what was in a namespace.
-  if (interfaces().includes(name)) await runTool(['ip', 'link', 'del', name]).catch(ignoreFailure);
-  await runTool(['nft', hostRules(name)]);
-  const { inside, outside } = uplinkOf(subnet);
-  return {
-    inside: [
-      `link add ${UPLINK} type veth peer name ${name} netns ${process.pid}`,
-      `addr add ${formatAddress(inside)}/31 dev ${UPLINK}`,
-      `link set ${UPLINK} addrgenmode none up`,
-      `route add default via ${formatAddress(outside)}`,
-    ],
-  };
+/** Loads the host's rules, before there is anything they are for. */
+export async function loadHostRules(name: string): Promise<void> {
+  try {
+    await runTool(['nft', hostRules(name)]);
+  } catch (error) {
+    if (!(error instanceof ToolError && error.message.includes('File exists'))) throw error;
+    // Of containers that were all killed.
+    await runTool(['nft', `delete table inet ${hostTable(name)}\n${hostRules(name)}`]);
+  }
+}
+
+/** Takes away the end of a switch that is gone: the kernel takes its time to remove what was in a namespace. */
+export function removeOldUplink(name: string): void {
+  if (interfaces().includes(name)) withLinks(OWN, (links) => links.remove(name));
 }
 
 /** Takes the host's rules away; the pair goes with the switch. `outside`: a file that is the host's namespace, unless this is it. */
@@ -58,9 +57,9 @@ function inUserNamespace(): boolean {
 }
 
 /** Gives the host's end its address, once the switch is there. */
-export async function raiseUplink(name: string, subnet: Subnet): Promise<void> {
-  await runTool(
-    ['ip', '-batch', '-'],
-    `addr add ${formatAddress(uplinkOf(subnet).outside)}/31 dev ${name}\nlink set ${name} addrgenmode none up\n`,
-  );
+export function raiseUplink(name: string, subnet: Subnet): void {
+  withLinks(OWN, (links) => {
+    links.addAddress(name, uplinkOf(subnet).outside, 31);
+    links.raise(name);
+  });
 }

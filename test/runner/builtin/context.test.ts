@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { type Context, newContext, openInside } from '../../../src/runner/builtin/context.ts';
-import { SystemCallError } from '../../../src/runner/builtin/kernel.ts';
 import { EAGAIN, ENOENT } from '../../../src/runner/builtin/numbers.ts';
+import { SystemCallError } from '../../../src/runner/kernel.ts';
 import { canLaunch } from './launcher.ts';
 
 /** A kernel whose look-ups fail with these errnos, one after the other, and then give descriptor 7. */

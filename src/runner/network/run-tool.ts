@@ -1,9 +1,9 @@
-// Runs `ip` and `nft`, in other namespaces too. Each process costs some ms, so callers batch.
+// Runs `nft`, in other namespaces too: its language is worth a process, of 6 ms and more.
 import { spawn } from 'node:child_process';
-import { OciError, systemCode } from '../../errors.ts';
+import { isOciError, OciError, systemCode } from '../../errors.ts';
+import { SystemCallError } from '../kernel.ts';
 
 const PACKAGES: Readonly<Record<string, string>> = {
-  ip: 'iproute2',
   nft: 'nftables',
   nsenter: 'util-linux',
   unshare: 'util-linux',
@@ -18,25 +18,21 @@ export class ToolError extends Error {
   override readonly name = 'ToolError';
 }
 
-/** Runs a command with `input` on stdin to its end. Throws UNSUPPORTED when it is not installed, else ToolError. */
-export function runTool(command: readonly string[], input = ''): Promise<void> {
+/** Runs a command to its end. Throws UNSUPPORTED when it is not installed, else ToolError. */
+export function runTool(command: readonly string[]): Promise<void> {
   const [name = '', ...args] = command;
   return new Promise((resolve, reject) => {
-    const child = spawn(name, args, { stdio: ['pipe', 'ignore', 'pipe'], env: { PATH, LC_ALL: 'C' } });
+    const child = spawn(name, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH, LC_ALL: 'C' } });
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       if (said.length < 4096) said += text;
     });
-    child.stdin.on('error', () => {}); // it ended without reading; its exit code tells
     child.on('error', (error) => reject(systemCode(error) === 'ENOENT' ? notInstalled(name) : error));
     child.on('close', (code) => {
       if (code === 0) return resolve();
-      const missing = /(?:failed to execute |sh: (?:\d+: )?)(\w+):.*(?:not found|No such file)/.exec(
-        said,
-      )?.[1];
+      const missing = /failed to execute (\w+):.*No such file/.exec(said)?.[1];
       reject(missing === undefined ? new ToolError(`${name}: ${oneLine(said)}`) : notInstalled(missing));
     });
-    child.stdin.end(input);
   });
 }
 
@@ -49,14 +45,16 @@ function notInstalled(name: string): OciError {
 
 /** What of a tool's complaints says what is wrong. */
 function oneLine(text: string): string {
-  const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('Command failed'));
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
   return (lines[0] ?? 'failed').slice(0, 300);
 }
 
-/** A tool's failure in terms of a network. */
+/** A failure of a tool or of a system call in terms of a network. */
 export function networkError(error: unknown, network: string): unknown {
-  if (!(error instanceof ToolError)) return error;
-  const denied = /not permitted|Permission denied/.test(error.message);
+  if (isOciError(error) || !(error instanceof Error)) return error;
+  const known = error instanceof ToolError || error instanceof SystemCallError;
+  if (!known && systemCode(error) === undefined) return error;
+  const denied = /not permitted|permission denied|EPERM|EACCES/i.test(error.message);
   return new OciError(denied ? 'PERMISSION' : 'UNSUPPORTED', `network ${network}: ${error.message}`, {
     cause: error,
     hint: denied

@@ -14,6 +14,8 @@ const NUMBERS = {
   rt_sigprocmask: [14, 135],
   ioctl: [16, 29],
   socket: [41, 198],
+  sendto: [44, 206],
+  recvfrom: [45, 207],
   socketpair: [53, 199],
   execve: [59, 221],
   wait4: [61, 260],
