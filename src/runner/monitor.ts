@@ -92,14 +92,13 @@ async function launch(job: MonitorJob, networks: Attachment[]): Promise<void> {
   // Node makes pipes non-blocking, for everybody who has them.
   for (const descriptor of [0, 1, 2]) libc().makeBlocking(descriptor);
   launching = true;
-  const underway = driver.launch({
+  const launched = await driver.launch({
     id: job.id,
     bundle: paths.folder,
     spec,
     stdio: [0, 1, 2],
     rootless: job.rootless,
   });
-  const launched = await underway;
   const started = new Date().toISOString();
   // It may be over already.
   const child = identify(launched.pid) ?? { pid: launched.pid, startTime: '' };
@@ -222,3 +221,15 @@ function storeOf({ store }: MonitorJob): StorePaths {
 // The channel to the command keeps the process alive only while there is one.
 setInterval(() => {}, 2 ** 30);
 tell({ type: 'here' });
+void beReady();
+
+/** What a container will need takes 10 ms to load, which the command does not wait for now. */
+async function beReady(): Promise<void> {
+  try {
+    libc();
+    await Promise.all([import('./oci-runtime.ts'), import('./network/networks.ts')]);
+    process.getBuiltinModule('node:child_process');
+  } catch {
+    // Whoever needs it will fail likewise, and say so.
+  }
+}

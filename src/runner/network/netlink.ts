@@ -99,6 +99,11 @@ export function insideNamespace<T>(namespace: number, action: () => T): T {
   }
 }
 
+/** Loads what takes 2 ms, for whoever has to wait anyway. Throws UNSUPPORTED. */
+export async function prepareNetlink(): Promise<void> {
+  loadKernel();
+}
+
 function loadKernel(): Kernel {
   try {
     return kernel();

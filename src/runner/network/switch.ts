@@ -2,9 +2,10 @@
 // no process in it. It is mounted on a file in the mount namespace of each container on the network, so that it lives
 // exactly as long as one of them, however they end.
 import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { bothDone } from '../both-done.ts';
 import { BRIDGE, switchRules, UPLINK } from './filter.ts';
 import { type Links, withLinks } from './links.ts';
-import { insideNamespace, NetlinkError } from './netlink.ts';
+import { insideNamespace, NetlinkError, prepareNetlink } from './netlink.ts';
 import { runTool } from './run-tool.ts';
 import { gatewayOf, macOf, portOf, type Subnet, uplinkOf } from './subnet.ts';
 
@@ -20,10 +21,8 @@ export interface Cable {
 /** A switch's namespace, held by the first container on it; its rules stand before anybody is connected. */
 export async function createSwitch(subnet: Subnet, { pid, pin }: Cable, routed: boolean): Promise<void> {
   makeFile(pin);
-  await runTool([
-    ...['nsenter', '--target', `${pid}`, '--mount', 'unshare', `--net=${pin}`],
-    ...['nft', switchRules(subnet, routed)],
-  ]);
+  const inNew = ['nsenter', '--target', `${pid}`, '--mount', 'unshare', `--net=${pin}`];
+  await bothDone(runTool([...inNew, 'nft', switchRules(subnet, routed)]), prepareNetlink());
 }
 
 /** The bridge, with the first container on it. `uplink`: the name of the way out's other end, which is in this namespace. */
