@@ -35,7 +35,7 @@ export const partsOfPackages: Plugin = {
 };
 
 /** Small, and needed by most commands. */
-const KEPT = /^(?:@oclif\/core|get-package-type|p-limit|wsl-utils|zod)(?:\/|$)/;
+const KEPT = /^(?:@oclif\/core|get-package-type|p-limit|tar\/(?:header|pax)|wsl-utils|zod)(?:\/|$)/;
 
 /**
  * Other packages are left to files beside the bundle, `packages.cjs` and one for each of `alone`; `contents` are these

@@ -4,12 +4,17 @@ import { closeSync, openSync, readSync } from 'node:fs';
 
 /** `bytes` random bytes, in hexadecimal digits. */
 export function randomName(bytes: number): string {
-  const random = Buffer.alloc(bytes);
+  return Buffer.from(randomBytes(bytes)).toString('hex');
+}
+
+/** So many, in memory of their own. */
+export function randomBytes(count: number): Uint8Array<ArrayBuffer> {
+  const random = new Uint8Array(count);
   const source = openSync('/dev/urandom', 'r');
   try {
     readSync(source, random);
   } finally {
     closeSync(source);
   }
-  return random.toString('hex');
+  return random;
 }

@@ -1,9 +1,11 @@
 // `check`: is the store what it should be? A named list of steps, each with its problems and its time. Changes nothing.
+
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isOciError, throwIfAborted } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
+import { monotonicMs } from '../monotonic-ms.ts';
 import type { LongOptions } from '../place/progress.ts';
 import { createVerifier } from '../place/verify.ts';
 import type { Digest } from '../reference/digest.ts';
@@ -51,9 +53,9 @@ export async function checkStore(paths: StorePaths, options: LongOptions = {}): 
   const steps: CheckStep[] = [];
   for (const [name, step] of STEPS) {
     throwIfAborted(options.signal);
-    const start = performance.now();
+    const start = monotonicMs();
     const problems = await runStep(step, paths, options);
-    steps.push({ name, ok: problems.length === 0, problems, ms: Math.round(performance.now() - start) });
+    steps.push({ name, ok: problems.length === 0, problems, ms: Math.round(monotonicMs() - start) });
   }
   return { ok: steps.every((step) => step.ok), steps };
 }

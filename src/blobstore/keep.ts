@@ -3,9 +3,11 @@
 //
 // An old file is made young under the blob's lock, which gc holds while it looks and removes: a blob that was found is
 // never swept a moment later. One made young without the lock is put back by gc, which looks again (see sweepFile).
+
 import { utimesSync } from 'node:fs';
 import { OciError, systemCode } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
+import { monotonicMs } from '../monotonic-ms.ts';
 import type { Digest } from '../reference/digest.ts';
 import { hasBlob } from './blob-files.ts';
 import { walkStored } from './documents.ts';
@@ -35,16 +37,16 @@ export interface Keeper {
 }
 
 export function createKeeper(paths: StorePaths): Keeper {
-  /** When each was made young, by `performance.now`; NEVER for those only seen. */
+  /** When each was made young, by `monotonicMs`; NEVER for those only seen. */
   const counted = new Map<Digest, number>();
-  let beaten = performance.now();
+  let beaten = monotonicMs();
 
   async function keep(descriptor: Descriptor, signal?: AbortSignal): Promise<boolean> {
     if (!hasBlob(paths, descriptor)) return false;
     const lock = await acquireLock(`${partialPath(paths, descriptor.digest)}.lock`, signal);
     try {
       if (!hasBlob(paths, descriptor) || !makeYoung(paths, descriptor.digest)) return false;
-      counted.set(descriptor.digest, performance.now());
+      counted.set(descriptor.digest, monotonicMs());
       return true;
     } finally {
       lock.remove();
@@ -55,10 +57,10 @@ export function createKeeper(paths: StorePaths): Keeper {
     seen(digest) {
       if (!counted.has(digest)) counted.set(digest, NEVER);
     },
-    written: (digest) => void counted.set(digest, performance.now()),
+    written: (digest) => void counted.set(digest, monotonicMs()),
     keep,
     beat() {
-      const now = performance.now();
+      const now = monotonicMs();
       if (now - beaten < BEAT) return;
       beaten = now;
       // Those only seen are kept by `name`; these were young a moment ago, so no lock is needed.
@@ -73,7 +75,7 @@ export function createKeeper(paths: StorePaths): Keeper {
         present: (descriptor) => image.push(descriptor),
       });
       for (const descriptor of image) {
-        const young = performance.now() - (counted.get(descriptor.digest) ?? NEVER) < BEAT;
+        const young = monotonicMs() - (counted.get(descriptor.digest) ?? NEVER) < BEAT;
         // Even what is young: the transaction may have to be waited for, and a grace period be short.
         const kept = young
           ? hasBlob(paths, descriptor) && makeYoung(paths, descriptor.digest)

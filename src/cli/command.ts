@@ -21,8 +21,8 @@ export interface Session<T extends typeof Command> {
   client: Client;
   signal: AbortSignal;
   onProgress: Reporter['onProgress'];
-  /** The answer: `json` with --json, else the lines. Ends the progress display first. */
-  answer(json: unknown, lines: () => string[]): void;
+  /** The answer: `json` with --json, else the lines, or bytes that end in a line's end. Ends the progress display first. */
+  answer(json: unknown, lines: () => string[] | Uint8Array): void;
   /** Bytes for stdout as they are; returns when they are written. A reader that leaves early (`| head`) is no failure. */
   write(bytes: Uint8Array | Readable): Promise<void>;
   /** Ends the progress display: what is written from now on is somebody else's. */
@@ -82,8 +82,9 @@ export abstract class OciCommand<T extends typeof Command> extends Command {
         onProgress: reporter.onProgress,
         answer: (json, lines) => {
           reporter.close();
-          const text = common.json ? JSON.stringify(json, undefined, 2) : lines().join('\n');
-          if (text !== '') process.stdout.write(`${text}\n`);
+          const said = common.json ? [JSON.stringify(json, undefined, 2)] : lines();
+          const text = Array.isArray(said) ? said.join('\n') : said;
+          if (text.length > 0) process.stdout.write(typeof text === 'string' ? `${text}\n` : text);
         },
         write: (bytes) => {
           reporter.close();

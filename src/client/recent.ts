@@ -1,4 +1,5 @@
 // Small memories of a process that runs for long: so many entries, for so long, and one question at a time.
+import { monotonicMs } from '../monotonic-ms.ts';
 
 /** Keeps what was set last. */
 export interface Recent<T> {
@@ -19,11 +20,11 @@ export function createRecent<T>({
   return {
     get(key) {
       const entry = entries.get(key);
-      return entry !== undefined && entry.until > performance.now() ? entry.value : undefined;
+      return entry !== undefined && entry.until > monotonicMs() ? entry.value : undefined;
     },
     set(key, value) {
       entries.delete(key);
-      entries.set(key, { value, until: performance.now() + ms });
+      entries.set(key, { value, until: monotonicMs() + ms });
       const [oldest] = entries.keys();
       if (entries.size > most && oldest !== undefined) entries.delete(oldest);
     },

@@ -2,8 +2,8 @@ import { Args, Flags } from '@oclif/core';
 import { OciCommand, type Session } from '../cli/command.ts';
 import { imageArg, limitFlags } from '../cli/flags.ts';
 import { openTree } from '../client/open-tree.ts';
-import { listTree } from '../rootfs/look.ts';
-import { describeNode, listingLines } from '../ui/listing.ts';
+import { listNames, listTree } from '../rootfs/look.ts';
+import { describeNode, listingBytes } from '../ui/listing.ts';
 
 export default class Ls extends OciCommand<typeof Ls> {
   static override usage = 'ls IMAGE [PATH] [FLAGS]';
@@ -26,15 +26,19 @@ export default class Ls extends OciCommand<typeof Ls> {
   protected async execute({ args, flags, client, answer }: Session<typeof Ls>): Promise<void> {
     const opened = await openTree(client, args.image);
     try {
-      const listed = listTree(opened.tree, args.path, { recursive: flags.recursive });
+      const { tree, image } = opened;
+      const { path } = args;
+      const options = { recursive: flags.recursive };
+      // Only what is printed is made.
       const json = {
-        name: opened.image.name,
-        path: args.path,
+        name: image.name,
+        path,
         get entries() {
-          return Array.from(listed, describeNode);
+          return Array.from(listTree(tree, path, options), describeNode);
         },
       };
-      answer(json, () => listingLines(listed));
+      const listing = listNames(tree, path, options);
+      answer(json, () => listingBytes(listing));
     } finally {
       await opened.close();
     }

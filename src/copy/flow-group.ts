@@ -1,5 +1,6 @@
 // All that is being read from one host: what comes in is counted together, and a connection more is given to the blob that
 // has most left. Connections are bounded for the host, whatever number of blobs is under way.
+import { monotonicMs } from '../monotonic-ms.ts';
 import type { SplitSource } from '../place/place.ts';
 import { createFlowControl } from './flow-control.ts';
 import { PART_LEAST } from './part-plan.ts';
@@ -47,13 +48,13 @@ export function createFlowGroup({ connections, bytesPerSecond = ENOUGH }: SplitS
   let timer: NodeJS.Timeout | undefined;
 
   function tick(): void {
-    const now = performance.now();
+    const now = monotonicMs();
     const advice = control.advise(now);
     if (advice === 'add') {
       const reading = most((one) => one.left);
       const grown = reading === undefined ? Promise.resolve(false) : reading.grow();
       void grown.then((isGrown) => {
-        if (!isGrown) control.declined(performance.now());
+        if (!isGrown) control.declined(monotonicMs());
       });
     } else if (advice === 'drop') {
       shrink();
@@ -76,13 +77,13 @@ export function createFlowGroup({ connections, bytesPerSecond = ENOUGH }: SplitS
     received: control.received,
     running(change) {
       flows += change;
-      control.running(flows, performance.now());
+      control.running(flows, monotonicMs());
       // A blob whose turn has come must not wait for the parts of another.
       if (flows > connections) shrink();
     },
-    reconnected: () => control.settle(performance.now()),
+    reconnected: () => control.settle(monotonicMs()),
     setback(status) {
-      control.setback(status === 429 ? 'limited' : 'broken', performance.now());
+      control.setback(status === 429 ? 'limited' : 'broken', monotonicMs());
     },
     enter(reading) {
       readings.add(reading);

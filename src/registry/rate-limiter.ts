@@ -1,5 +1,6 @@
 // `--limit-rate`: one bucket of bytes for everything that goes in or out. Whoever took more than there is waits, and so does
 // the other end: nothing is read, or written, meanwhile.
+import { monotonicMs } from '../monotonic-ms.ts';
 
 export interface RateLimiter {
   readonly bytesPerSecond: number;
@@ -10,10 +11,7 @@ export interface RateLimiter {
 /** Bytes that may go in one burst: a tenth of a second's. */
 const BURST_SECONDS = 0.1;
 
-export function createRateLimiter(
-  bytesPerSecond: number,
-  clock: () => number = () => performance.now(),
-): RateLimiter {
+export function createRateLimiter(bytesPerSecond: number, clock: () => number = monotonicMs): RateLimiter {
   const most = bytesPerSecond * BURST_SECONDS;
   let left = most;
   let filled = clock();

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { OciError, throwIfAborted } from '../errors.ts';
 import type { LayerSource } from './layer-source.ts';
+import { type Listing, listingOf } from './listing.ts';
 import { listBelow } from './merged-tree.ts';
 import { nearestName } from './nearest-name.ts';
 import { breathe, reopenLayer } from './reopen-layer.ts';
@@ -82,9 +83,23 @@ export function listTree(
   return below(start, options.recursive ?? false);
 }
 
-function* below({ path, node }: ListedNode, recursive: boolean): Generator<ListedNode> {
-  const prefix = path === '/' ? '' : bytesOf(path);
-  for (const [bytes, child] of listBelow(node, prefix, recursive)) yield { path: textOf(bytes), node: child };
+function* below(start: ListedNode, recursive: boolean): Generator<ListedNode> {
+  const listing = listBelow(start.node, prefixOf(start), recursive);
+  for (let at = 0; at < listing.count; at++) {
+    yield { path: textOf(listing.path(at)), node: listing.node(at) };
+  }
+}
+
+/** The names that `listTree` lists. Throws PATH_NOT_FOUND. */
+export function listNames(tree: Tree, path = '/', options: { recursive?: boolean } = {}): Listing {
+  const start = lookUp(tree, path);
+  return start.node.kind === 'directory'
+    ? listBelow(start.node, prefixOf(start), options.recursive ?? false)
+    : listingOf([{ ...start, path: bytesOf(start.path) }]);
+}
+
+function prefixOf({ path }: ListedNode): string {
+  return path === '/' ? '' : bytesOf(path);
 }
 
 /**

@@ -1,5 +1,5 @@
 // Finds a name in a directory of the merged tree by its hash: a table of row numbers, and names compared where they lie.
-import { randomFillSync } from 'node:crypto';
+import { randomBytes } from '../random-name.ts';
 import type { NodeTable } from './node-table.ts';
 
 /** Below 0 when the row's name comes before the one at `start`, above 0 when after, in the order of their bytes. */
@@ -66,7 +66,7 @@ function occupy(slots: Int32Array, hash: number, row: number): void {
 }
 
 /** Random, so that no archive can be made whose names all fall together. */
-const SCATTER = randomFillSync(new Int32Array(257));
+const SCATTER = new Int32Array(randomBytes(257 * 4).buffer);
 
 function hashName({ names }: NodeTable, parent: number, start: number, end: number): number {
   let hash = Math.imul(parent ^ (SCATTER[256] as number), 0x9e37_79b1);

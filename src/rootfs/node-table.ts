@@ -181,6 +181,11 @@ export function removeRow(table: NodeTable, row: number): void {
   table.parents[row] = NONE;
 }
 
+/** Below 0 when the first row's name comes before the other's, in the order of their bytes. */
+export function compareRows(table: NodeTable, a: number, b: number): number {
+  return compareName(table, a, table.nameStarts[b] as number, table.nameEnds[b] as number);
+}
+
 /** The rows in a directory, in the order they were put there. */
 export function childrenOf({ firsts, nexts, parents }: NodeTable, directory: number): number[] {
   const rows: number[] = [];

@@ -1,5 +1,6 @@
 // Reads one layer to its end, in one pass: inflate, hash, read headers and, for an unpack, write the files.
 // It blocks from first byte to last, so it runs in a worker.
+
 import { OciError } from '../errors.ts';
 import { openBytes } from '../layer/byte-source.ts';
 import { baseOf, cleanPath } from '../layer/entry-path.ts';
@@ -9,6 +10,7 @@ import { type LayerLimits, limitExceeded, RATIO_FLOOR } from '../layer/limits.ts
 import { readTar } from '../layer/tar-reader.ts';
 import { whiteoutOf } from '../layer/whiteout.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';
+import { monotonicMs } from '../monotonic-ms.ts';
 import type { ArrivingFile } from '../place/arrival.ts';
 import type { BlobLocation } from '../place/place.ts';
 import { createVerifier } from '../place/verify.ts';
@@ -79,7 +81,7 @@ export function readLayer(
       checkLimits(slabs, unpackedSize, limits);
       tellUse();
       digester.update(slab);
-      const now = performance.now();
+      const now = monotonicMs();
       if (now - toldAt > 100) {
         toldAt = now;
         onAdvance(slabs.bytesIn);

@@ -64,7 +64,9 @@ export function mergeLayers(
   results: readonly Pick<LayerResult, 'log'>[],
   onLayer?: (tree: Tree, layer: number) => void,
 ): Tree {
-  const table = createNodeTable(results.reduce((sum, { log }) => sum + log.count, 0));
+  // Some directories are declared by nobody.
+  const entries = results.reduce((sum, { log }) => sum + log.count, 0);
+  const table = createNodeTable(entries + (entries >>> 5) + 64);
   const applyLayer = createMerge(table);
   results.forEach(({ log }, index) => {
     try {

@@ -1,4 +1,5 @@
 // Progress on a terminal: a bar a layer, redrawn in place, as many as fit, never wider than the screen.
+import { monotonicMs } from '../monotonic-ms.ts';
 import type { ProgressEvent } from '../place/progress.ts';
 import type { Paint } from './color.ts';
 import { formatBytes, formatDuration, printable, shortDigest } from './format.ts';
@@ -52,7 +53,7 @@ export function createBars(screen: Screen, paint: Paint): Reporter {
 
   function draw(): void {
     timer = undefined;
-    const lines = frame(performance.now());
+    const lines = frame(monotonicMs());
     const hide = cursorHidden ? '' : HIDE_CURSOR;
     cursorHidden = true;
     screen.write(`${hide}${erase()}${lines.map((line) => `${line}\n`).join('')}`);
@@ -63,7 +64,7 @@ export function createBars(screen: Screen, paint: Paint): Reporter {
     if (event.type === 'warning') {
       screen.write(`${erase()}${paint.yellow('warning:')} ${printable(event.message)}\n`);
     }
-    state.apply(event, performance.now());
+    state.apply(event, monotonicMs());
     const toShow = state.transfers.size > 0 || state.hashing !== undefined || state.waiting !== '';
     if (toShow && !closed) timer ??= setTimeout(draw, FRAME_MS);
   }

@@ -1,4 +1,5 @@
 // Progress for programs: one JSON object a line (docs/json.md). Byte counts are thinned to a few lines a second a blob or file.
+import { monotonicMs } from '../monotonic-ms.ts';
 import type { ProgressEvent } from '../place/progress.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -10,7 +11,7 @@ export function createJsonLines(write: (line: string) => void): Reporter {
     onProgress(event) {
       const of = moved(event);
       if (of !== undefined) {
-        const now = performance.now();
+        const now = monotonicMs();
         if (now - (last.get(of) ?? -INTERVAL_MS) < INTERVAL_MS) return;
         last.set(of, now);
       }

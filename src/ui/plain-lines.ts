@@ -1,4 +1,5 @@
 // Progress where there is no terminal: a line when something happens, and one now and then while something large moves.
+import { monotonicMs } from '../monotonic-ms.ts';
 import { formatBytes, formatDuration, printable, shortDigest } from './format.ts';
 import type { Reporter } from './reporter.ts';
 import { createTransferState } from './transfer-state.ts';
@@ -9,7 +10,7 @@ const HEARTBEAT_MS = 10_000;
 
 export function createPlainLines(write: (line: string) => void): Reporter {
   const state = createTransferState();
-  let lastBeat = performance.now();
+  let lastBeat = monotonicMs();
 
   function beat(now: number): void {
     if (now - lastBeat < HEARTBEAT_MS) return;
@@ -26,7 +27,7 @@ export function createPlainLines(write: (line: string) => void): Reporter {
 
   return {
     onProgress(event) {
-      const now = performance.now();
+      const now = monotonicMs();
       state.apply(event, now);
       switch (event.type) {
         case 'resolved':

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { type SourceFile, sourceFiles } from './sources.ts';
 
 const RANKS = [
-  ['errors.ts', 'if-there.ts', 'json.ts', 'random-name.ts', 'redact.ts'],
+  ['errors.ts', 'if-there.ts', 'json.ts', 'monotonic-ms.ts', 'random-name.ts', 'redact.ts'],
   ['reference'],
   ['manifest'],
   ['place'],

@@ -1,13 +1,20 @@
 // What `ls` prints: columns as wide as their widest cell, nothing that a terminal would obey.
 import { expect, it } from 'vitest';
+import { listingOf } from '../../src/rootfs/listing.ts';
 import { createNode, type NodeKind, type TreeNode } from '../../src/rootfs/tree.ts';
-import { listingLines } from '../../src/ui/listing.ts';
+import { listingBytes } from '../../src/ui/listing.ts';
 
 const at = (
   path: string,
   kind: NodeKind,
   more: Partial<TreeNode> = {},
 ): { path: string; node: TreeNode } => ({ path, node: { ...createNode(kind, 0, 0), ...more } });
+
+function listingLines(listed: { path: string; node: TreeNode }[]): string[] {
+  const text = Buffer.from(listingBytes(listingOf(listed))).toString();
+  expect(text.endsWith('\n')).toBe(true);
+  return text.slice(0, -1).split('\n');
+}
 
 it('modes, owners, sizes and times in columns', () => {
   const lines = listingLines([
