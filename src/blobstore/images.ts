@@ -2,12 +2,19 @@
 
 import type { Descriptor } from '../manifest/descriptor.ts';
 import type { Digest } from '../reference/digest.ts';
-import { blobNames, isIntact } from './blob-files.ts';
+import { isIntact } from './blob-files.ts';
+import type { ConfigFacts } from './config-facts.ts';
 import { walkStored } from './documents.ts';
 import { nameOfKey } from './index-file.ts';
-import { type KnownDocument, openKnownDocuments, WORTH_KEEPING } from './known-documents.ts';
+import {
+  type KnownDocument,
+  type ManifestRow,
+  openKnownDocuments,
+  WORTH_KEEPING,
+} from './known-documents.ts';
 import { type ImageFacts, openLastListing } from './last-listing.ts';
 import { type StorePaths, storePaths } from './paths.ts';
+import { presentBlobs } from './present-blobs.ts';
 import { listRefs } from './refs.ts';
 
 /** One name of the store and what it costs. */
@@ -18,6 +25,10 @@ export interface StoredImage extends ImageFacts {
 }
 
 type Roots = Map<Digest, Descriptor>;
+
+/** Instead of an owner: no image has the blob, or more than one. */
+const NOBODY = 0;
+const SHARED = -1;
 
 /** Every name in the store, sorted. */
 export async function listImages(store: { readonly dir: string }): Promise<StoredImage[]> {
@@ -43,12 +54,13 @@ function factsOf(paths: StorePaths, roots: Roots): Map<Digest, ImageFacts> {
 
 /** `isFinal`: false when a file is damaged that would say more once it is mended in its place. */
 function readFacts(paths: StorePaths, roots: Roots): { facts: Map<Digest, ImageFacts>; isFinal: boolean } {
-  // One listing instead of a stat per blob: 80,000 stats would take longer than all the rest.
-  const present = blobNames(paths);
+  const present = presentBlobs(paths);
   const documents = openKnownDocuments(paths, roots.size);
   const facts = new Map<Digest, ImageFacts>();
-  /** Of each blob that one image alone has so far, that image and the size it gives; undefined when there are more. */
-  const owners = new Map<Digest, { image: ImageFacts; size: number } | undefined>();
+  /** By the blob's number: the image that alone has it so far, counted from 1, or SHARED; and the size that gives. */
+  const owners = new Int32Array(present.count);
+  const owned = new Float64Array(present.count);
+  const images: ImageFacts[] = [];
   let isFinal = true;
 
   function read(descriptor: Descriptor): KnownDocument | undefined {
@@ -58,32 +70,62 @@ function readFacts(paths: StorePaths, roots: Roots): { facts: Map<Digest, ImageF
     return document;
   }
 
+  /** Counts a blob for the image that was begun last. */
+  function count(digest: Digest, size: number): void {
+    const blob = present.numberOf(digest);
+    const image = images.at(-1);
+    if (blob === -1 || image === undefined) return;
+    image.size += size;
+    const owner = owners[blob] as number;
+    if (owner === NOBODY) {
+      owners[blob] = images.length;
+      owned[blob] = size;
+      image.uniqueSize += size;
+    } else if (owner !== SHARED) {
+      (images[owner - 1] as ImageFacts).uniqueSize -= owned[blob] as number;
+      owners[blob] = SHARED;
+    }
+  }
+
+  /** Kept by the manifest's digest, and so known after the config has gone: a listing says no more than files do. */
+  function describe(
+    image: ImageFacts,
+    { platform: declared }: Descriptor,
+    config: Digest,
+    known?: ConfigFacts,
+  ): void {
+    const told = present.has(config) ? known : undefined;
+    image.created ??= told?.created;
+    const platform = declared ?? told?.platform;
+    // Attestations hang in the index as platform unknown/unknown (buildkit).
+    if (platform !== undefined && platform.os !== 'unknown') image.platforms.push(platform);
+  }
+
+  /** What `walkStored` would do, in a third of its time. */
+  function countRow(image: ImageFacts, root: Descriptor, row: ManifestRow): void {
+    if (!present.has(root.digest)) return;
+    count(root.digest, root.size);
+    describe(image, root, row[1] as Digest, row[0]);
+    for (let at = 1; at < row.length; at += 2) {
+      const digest = row[at] as Digest;
+      if (row.indexOf(digest) === at) count(digest, row[at + 1] as number);
+    }
+  }
+
   for (const [digest, root] of roots) {
     const image: ImageFacts = { created: undefined, size: 0, uniqueSize: 0, platforms: [] };
     facts.set(digest, image);
+    images.push(image);
+    const row = documents.row(digest);
+    if (row !== undefined) {
+      countRow(image, root, row);
+      continue;
+    }
     walkStored(paths, root, {
       read,
       isPresent: (descriptor) => present.has(descriptor.digest),
-      present({ digest, size }) {
-        image.size += size;
-        const owner = owners.get(digest);
-        if (owner !== undefined) {
-          owner.image.uniqueSize -= owner.size;
-          owners.set(digest, undefined);
-        } else if (!owners.has(digest)) {
-          owners.set(digest, { image, size });
-          image.uniqueSize += size;
-        }
-      },
-      manifest(descriptor, { config, facts: known }) {
-        // Kept by the manifest's digest, and so known after the config has gone: a listing of this store says no more
-        // than its files do.
-        const facts = present.has(config.digest) ? known : undefined;
-        image.created ??= facts?.created;
-        const platform = descriptor.platform ?? facts?.platform;
-        // Attestations hang in the index as platform unknown/unknown (buildkit).
-        if (platform !== undefined && platform.os !== 'unknown') image.platforms.push(platform);
-      },
+      present: ({ digest, size }) => count(digest, size),
+      manifest: (descriptor, { config, facts }) => describe(image, descriptor, config.digest, facts),
     });
   }
   documents.close();

@@ -13,6 +13,8 @@ export type KnownDocument = StoredDocument & { facts?: ConfigFacts | undefined }
 
 export interface KnownDocuments {
   read(descriptor: Descriptor): KnownDocument | undefined;
+  /** What is kept of a manifest, without objects for its blobs; undefined when it must be read. */
+  row(digest: Digest): ManifestRow | undefined;
   /** Keeps what was read now. */
   close(): void;
 }
@@ -21,20 +23,27 @@ export interface KnownDocuments {
 export const WORTH_KEEPING = 200;
 
 /** The facts, then digest and size of the config and of each layer in turn: flat, because 10,000 are parsed at a time. */
-type Row = [facts: ConfigFacts, ...blobs: (Digest | number)[]];
+export type ManifestRow = [facts: ConfigFacts, ...blobs: (Digest | number)[]];
 
 /** How to read the documents of a store in which so many `images` are listed. */
 export function openKnownDocuments(paths: StorePaths, images: number): KnownDocuments {
-  if (images < WORTH_KEEPING) return { read: (descriptor) => readDocument(paths, descriptor), close() {} };
+  if (images < WORTH_KEEPING) {
+    return { read: (descriptor) => readDocument(paths, descriptor), row: () => undefined, close() {} };
+  }
   const rows = load(paths);
   const fresh: [Digest, string][] = [];
   const used = new Set<string>();
+  function rowOf(digest: Digest): ManifestRow | undefined {
+    used.add(digest);
+    const row = rows.get(digest);
+    return row === undefined ? undefined : (JSON.parse(row) as ManifestRow);
+  }
   return {
+    row: rowOf,
     read(descriptor) {
       const { digest } = descriptor;
-      const row = rows.get(digest);
-      used.add(digest);
-      if (row !== undefined) return fromRow(JSON.parse(row) as Row);
+      const row = rowOf(digest);
+      if (row !== undefined) return fromRow(row);
       const document = readDocument(paths, descriptor);
       const own = document && toRow(document);
       if (own !== undefined) fresh.push([digest, JSON.stringify(own)]);
@@ -55,14 +64,14 @@ function readDocument(paths: StorePaths, descriptor: Descriptor): KnownDocument 
 }
 
 /** Undefined for what a row cannot hold: an index, a config that may be readable later, layers that may be elsewhere. */
-function toRow(document: KnownDocument): Row | undefined {
+function toRow(document: KnownDocument): ManifestRow | undefined {
   if (document.kind !== 'manifest' || document.facts === undefined) return undefined;
   const { facts, config, layers } = document;
   if (layers.some(({ mediaType }) => isForeignLayerType(mediaType))) return undefined;
   return [facts, ...[config, ...layers].flatMap(({ digest, size }) => [digest, size])];
 }
 
-function fromRow([facts, ...blobs]: Row): KnownDocument {
+function fromRow([facts, ...blobs]: ManifestRow): KnownDocument {
   const all: Descriptor[] = [];
   for (let i = 0; i < blobs.length; i += 2) {
     all.push({ mediaType: '', digest: blobs[i] as Digest, size: blobs[i + 1] as number });
