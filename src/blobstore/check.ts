@@ -155,8 +155,8 @@ function checkPartials(paths: StorePaths): string[] {
 function checkLayerRecords(paths: StorePaths): string[] {
   const problems: string[] = [];
   for (const name of names(paths.layers)) {
-    // A damaged index is made again when it is next wanted.
-    if (isLayerIndexName(name)) continue;
+    // A damaged index is made again when it is next wanted; what a killed process was writing is for gc.
+    if (isLayerIndexName(name) || name.endsWith('.tmp')) continue;
     const digest = /^(?:(sha384|sha512)-)?([a-f0-9]+)\.json$/.exec(name);
     const layer = `${digest?.[1] ?? 'sha256'}:${digest?.[2] ?? ''}` as Digest;
     if (digest === null || readLayerRecord(paths, layer) === undefined) {

@@ -159,12 +159,15 @@ function sweepRecords(paths: StorePaths, present: Set<string>, dryRun: boolean, 
   }
 }
 
-/** Partial downloads, locks that nobody removed, uploads, and half-written files among the blobs. */
+/** Partial downloads, locks that nobody removed, uploads, and half-written files among blobs and layer records. */
 function leftovers(paths: StorePaths, strangers: string[]): string[] {
   return [
     ...names(paths.ingest).map((name) => join(paths.ingest, name)),
     ...names(paths.uploads).map((name) => join(paths.uploads, name)),
     ...strangers.filter((name) => name.endsWith('.tmp')).map((name) => join(paths.root, name)),
+    ...names(paths.layers)
+      .filter((name) => name.endsWith('.tmp'))
+      .map((name) => join(paths.layers, name)),
   ];
 }
 

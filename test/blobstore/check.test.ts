@@ -134,6 +134,13 @@ it('finds what has no place among the partial downloads and layer records', asyn
   });
 });
 
+it('minds nothing that a killed process was writing of a layer', async () => {
+  const { store, dir } = await healthy();
+  const layers = storePaths(dir).layers;
+  writeFileSync(join(layers, `${'0'.repeat(64)}.json.4711-2509ed8964a9.tmp`), '{"dig');
+  expect(await problems(store)).toEqual({});
+});
+
 it('says that there is no store yet', async () => {
   const store = await openStore(join(scratch(), 'none'));
   expect(await problems(store)).toEqual({ layout: expect.stringContaining('no store') });

@@ -9,7 +9,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { text } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -228,6 +228,21 @@ it('removes what was learnt about layers that are gone', async () => {
   expect((await store.gc()).layerRecords.count).toBe(1);
   expect(await store.layerRecord(kept.digest)).toBeDefined();
   expect(await store.layerRecord(gone.digest)).toBeUndefined();
+});
+
+it('removes what a killed process was writing of a layer that is there, once it is old', async () => {
+  const store = await newStore();
+  const layer = addBlob(memoryPlace(), '', 'kept');
+  await putBlob(store, layer, Buffer.from('kept'));
+  const half = join(storePaths(store.dir).layers, `${layer.digest.slice(7)}.json.4711-2509ed8964a9.tmp`);
+  mkdirSync(dirname(half), { recursive: true });
+  writeFileSync(half, '{"dig');
+  await store.gc();
+  expect(existsSync(half)).toBe(true);
+  const then = new Date(Date.now() - 24 * 8 * HOUR);
+  utimesSync(half, then, then);
+  expect(await store.gc()).toMatchObject({ partials: { count: 1, bytes: 5 } });
+  expect(existsSync(half)).toBe(false);
 });
 
 it('a grace that pulls under way cannot keep up with is refused, none at all is not', async () => {
