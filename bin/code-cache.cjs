@@ -16,30 +16,29 @@ const MOST = 100;
  */
 exports.load = function load(path, purpose) {
   const folder = codeFolder();
-  const modules = new Map();
   const toKeep = [];
 
-  function run(path) {
-    const kept = folder && join(folder, nameOf(path, purpose));
+  function run(filename) {
+    const kept = folder && join(folder, nameOf(filename, purpose));
     const cachedData = kept && readIfThere(kept);
-    const script = new vm.Script(Module.wrap(fs.readFileSync(path, 'utf8')), {
-      filename: path,
+    const script = new vm.Script(Module.wrap(fs.readFileSync(filename, 'utf8')), {
+      filename,
       cachedData,
       importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     });
     if (kept && (cachedData === undefined || script.cachedDataRejected)) toKeep.push({ kept, script });
-    const module = new Module(path);
-    // Whoever requires it in another way gets the same.
-    Module._cache[path] = Object.assign(module, { filename: path, loaded: true });
-    const plain = Module.createRequire(path);
+    const module = Object.assign(new Module(filename), { filename, loaded: true });
+    // However it is required, it is the same.
+    Module._cache[filename] = module;
+    const plain = Module.createRequire(filename);
+    const folderOfFile = dirname(filename);
     const beside = (id) => {
       if (!/^\.\/[\w-]+\.cjs$/.test(id)) return plain(id);
-      const other = join(dirname(path), id);
-      return modules.get(other) ?? run(other);
+      const other = join(folderOfFile, id);
+      return Module._cache[other]?.exports ?? run(other);
     };
-    modules.set(path, module.exports);
-    script.runInThisContext()(module.exports, Object.assign(beside, plain), module, path, dirname(path));
-    modules.set(path, module.exports);
+    const whole = script.runInThisContext();
+    whole(module.exports, Object.assign(beside, plain), module, filename, folderOfFile);
     return module.exports;
   }
 
@@ -56,7 +55,7 @@ function codeFolder() {
   if (process.execArgv.length > 0 || NODE_OPTIONS || NODE_DISABLE_COMPILE_CACHE) return undefined;
   const uid = process.geteuid?.();
   if (uid === undefined) return undefined;
-  const folder = NODE_COMPILE_CACHE || `${TMPDIR || '/tmp'}/ocitool-code-${uid}`;
+  const folder = join(NODE_COMPILE_CACHE || TMPDIR || '/tmp', `ocitool-code-${uid}`);
   try {
     fs.mkdirSync(folder, { mode: 0o700 });
   } catch {
@@ -102,6 +101,7 @@ function keep(path, code) {
 function makeRoom(folder) {
   const files = fs.readdirSync(folder).map((name) => join(folder, name));
   if (files.length <= MOST) return;
-  const byAge = files.sort((a, b) => fs.lstatSync(a).mtimeMs - fs.lstatSync(b).mtimeMs);
-  for (const file of byAge.slice(0, -MOST)) fs.rmSync(file, { recursive: true, force: true });
+  const ages = new Map(files.map((file) => [file, fs.lstatSync(file).mtimeMs]));
+  const oldestFirst = files.sort((a, b) => ages.get(a) - ages.get(b));
+  for (const file of oldestFirst.slice(0, -MOST)) fs.unlinkSync(file);
 }

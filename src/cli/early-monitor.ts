@@ -15,9 +15,7 @@ const OTHERWISE = /^(?:-\w*[dhipt]|--(?:detach|help|interactive|publish|tty)\b)|
 /** Of a container in the foreground, without input and published ports. */
 const EARLY: MonitorOptions = { stdio: ['ignore', 1, 2], network: true, descriptors: [] };
 
-/**
- * Starts it, from the file `program`, if `args`, which follow `run`, and this user may get one.
- */
+/** Starts it, from the file `program`, if `args`, which follow `run`, and this user may get one. */
 export function startEarly(args: readonly string[], program: string): EarlyMonitor | undefined {
   if (process.geteuid?.() !== 0 || args.some((arg) => OTHERWISE.test(arg))) return undefined;
   const child = spawnMonitor(program, EARLY);

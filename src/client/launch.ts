@@ -113,6 +113,7 @@ function jobOf({ store, record, rootless }: Plan, published: readonly Published[
   };
 }
 
+/** While the root file system is mounted, but not before the monitor has left this process's namespaces. */
 async function attach(
   monitor: Monitor,
   networks: Networks,

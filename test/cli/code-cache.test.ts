@@ -10,6 +10,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -86,7 +87,7 @@ describe('what a command has compiled', () => {
     run({ NODE_DISABLE_COMPILE_CACHE: '1' });
     run({ NODE_COMPILE_CACHE: join(temporary, 'mine') });
     expect(existsSync(kept)).toBe(false);
-    expect(readdirSync(join(temporary, 'mine')).join(' ')).toContain('main_test_');
+    expect(readdirSync(join(temporary, 'mine', `ocitool-code-${uid}`)).join(' ')).toContain('main_test_');
   });
 
   it('of options that change what is compiled is nobody else’s', () => {
@@ -94,6 +95,19 @@ describe('what a command has compiled', () => {
     expect(run({}, ['--max-lazy']).stdout).toBe('hello\n');
     expect(run({ NODE_OPTIONS: '--max-old-space-size=100' }).stdout).toBe('hello\n');
     expect(existsSync(kept)).toBe(false);
+  });
+
+  it('is a hundred files at most: the oldest go', () => {
+    const { run, kept } = openProgram();
+    mkdirSync(kept, { mode: 0o700 });
+    for (let at = 0; at < 100; at++) {
+      writeFileSync(join(kept, `old-${at}`), '');
+      utimesSync(join(kept, `old-${at}`), at, at);
+    }
+    run();
+    const names = readdirSync(kept);
+    expect(names).toHaveLength(100);
+    expect(names.filter((name) => /^(main|other)_|^old-(99|2)$/.test(name))).toHaveLength(4);
   });
 
   it('is not kept where others may write, or in a folder behind a link', () => {
