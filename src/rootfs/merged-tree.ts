@@ -77,15 +77,18 @@ class MergedNode extends RowFacts implements TreeNode {
     const { table, glanceAt, nameOf } = this.#view;
     const { count, rows, folders, folderOf } = rowsBelow(table, this.#row, { prefix, recursive, nameOf });
     const rowAt = (at: number): number => rows[at] as number;
-    const folderBytes: Uint8Array[] = [];
+    // Of the folder asked for last, for nearly all that follows is in it.
+    let lastFolder = NONE;
+    let lastBytes: Uint8Array = Buffer.alloc(0);
     return {
       count,
       names: table.names,
       facts: (at) => new RowFacts(table, rowAt(at)),
       folder(at) {
         const folder = folderOf[at] as number;
-        folderBytes[folder] ??= Buffer.from(folders[folder] as string, 'latin1');
-        return folderBytes[folder];
+        if (folder !== lastFolder) lastBytes = Buffer.from(folders[folder] as string, 'latin1');
+        lastFolder = folder;
+        return lastBytes;
       },
       start: (at) => table.nameStarts[rowAt(at)] as number,
       end: (at) => table.nameEnds[rowAt(at)] as number,
