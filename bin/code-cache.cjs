@@ -26,7 +26,10 @@ exports.load = function load(path, purpose) {
       cachedData,
       importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     });
-    if (kept && (cachedData === undefined || script.cachedDataRejected)) toKeep.push({ kept, script });
+    if (kept && (cachedData === undefined || script.cachedDataRejected)) {
+      if (cachedData !== undefined) fs.rmSync(kept, { force: true });
+      toKeep.push({ kept, script });
+    }
     const module = Object.assign(new Module(filename), { filename, loaded: true });
     // However it is required, it is the same.
     Module._cache[filename] = module;
@@ -42,9 +45,11 @@ exports.load = function load(path, purpose) {
     return module.exports;
   }
 
-  // A command that failed has not come far. The files it requires later are in the list by then.
+  // A command that failed has not come far. The files it requires later are in the list by then; of many commands at once
+  // the first is enough.
   process.once('exit', (code) => {
-    if (code === 0) for (const { kept, script } of toKeep) keep(kept, script.createCachedData());
+    if (code !== 0) return;
+    for (const { kept, script } of toKeep) if (!fs.existsSync(kept)) keep(kept, script.createCachedData());
   });
   return run(path);
 };
