@@ -182,10 +182,10 @@ async function leave(job: MonitorJob, exit: ExitStatus, started?: string, error?
   if (container !== undefined) await removeContainer(storeOf(job), container.record);
 }
 
-async function leaveNetworks({ id, ...job }: MonitorJob, { folder }: ContainerPaths): Promise<void> {
+async function leaveNetworks(job: MonitorJob, { folder }: ContainerPaths): Promise<void> {
   if (attached) {
     const { createNetworks } = await import('./network/networks.ts');
-    await createNetworks(storePaths(job.store).networks).detach(id, `/proc/${process.pid}/fd/${outside}`);
+    await createNetworks(storeOf(job).networks).detach(job.id, `/proc/${process.pid}/fd/${outside}`);
   }
   // Not before: whoever joins a network enters it by the file of somebody who is on it (network/leases.ts).
   for (const name of readdirSync(folder)) if (name.startsWith('switch-')) libc().unmount(join(folder, name));

@@ -1,12 +1,18 @@
 // The links, addresses and routes of a network namespace: what `ip link`, `ip addr` and `ip route` do, where networks
 // need it. Layouts and numbers are those of the kernel's linux/rtnetlink.h, if_link.h and if_addr.h.
-import { closeSync, openSync } from 'node:fs';
-import { attribute, NetlinkError, nested, openRouteSocket, type RouteSocket } from './netlink.ts';
+import {
+  attribute,
+  NetlinkError,
+  nested,
+  openRouteSocket,
+  type RouteSocket,
+  withNamespace,
+} from './netlink.ts';
 
 export interface Links {
   addBridge(name: string): void;
-  /** A veth pair: one end here, the other in the namespace of a descriptor. Throws NetlinkError EEXIST. */
-  addPair(end: string, other: { name: string; namespace: number; mac?: string }): void;
+  /** A veth pair: one end here, the other in the namespace that the file `namespace` is. Throws NetlinkError EEXIST. */
+  addPair(end: string, other: { name: string; namespace: string; mac?: string }): void;
   /** Up, with no IPv6 address of its own; as a port of `bridge`, if given. */
   raise(name: string, bridge?: string): void;
   /** IPv4. */
@@ -49,16 +55,11 @@ const AF_INET6 = 10;
 
 /** Calls `action` with the links of the namespace that the file `path` is. Throws UNSUPPORTED, NetlinkError. */
 export function withLinks<T>(path: string, action: (links: Links) => T): T {
-  const namespace = openSync(path, 'r');
+  const socket = openRouteSocket(path);
   try {
-    const socket = openRouteSocket(namespace);
-    try {
-      return action(linksOf(socket));
-    } finally {
-      socket.close();
-    }
+    return action(linksOf(socket));
   } finally {
-    closeSync(namespace);
+    socket.close();
   }
 }
 
@@ -76,14 +77,13 @@ function linksOf({ request }: RouteSocket): Links {
       request(`bridge ${name}`, NEWLINK, CREATE, link({}, text(IFLA_IFNAME, name), kind('bridge')));
     },
     addPair(end, { name, namespace, mac }) {
-      const other = link(
-        {},
-        text(IFLA_IFNAME, name),
-        ...(mac === undefined ? [] : [attribute(IFLA_ADDRESS, Buffer.from(mac.replaceAll(':', ''), 'hex'))]),
-        number(IFLA_NET_NS_FD, namespace),
-      );
-      const veth = kind('veth', attribute(VETH_INFO_PEER, other));
-      request(`link ${end}`, NEWLINK, CREATE, link({}, text(IFLA_IFNAME, end), veth));
+      const address =
+        mac === undefined ? [] : [attribute(IFLA_ADDRESS, Buffer.from(mac.replaceAll(':', ''), 'hex'))];
+      withNamespace(namespace, (descriptor) => {
+        const other = link({}, text(IFLA_IFNAME, name), ...address, number(IFLA_NET_NS_FD, descriptor));
+        const veth = kind('veth', attribute(VETH_INFO_PEER, other));
+        request(`link ${end}`, NEWLINK, CREATE, link({}, text(IFLA_IFNAME, end), veth));
+      });
     },
     raise(name, bridge) {
       const master = bridge === undefined ? [] : [number(IFLA_MASTER, indexOf(bridge))];

@@ -37,12 +37,13 @@ export interface RouteSocket {
   close(): void;
 }
 
-/** Opens a socket in a network namespace, given by a descriptor of it. Throws UNSUPPORTED, NetlinkError. */
-export function openRouteSocket(namespace: number): RouteSocket {
+/** This thread's network namespace. */
+export const OWN_NAMESPACE = '/proc/thread-self/ns/net';
+
+/** Opens a socket in the network namespace that the file `path` is. Throws UNSUPPORTED, NetlinkError. */
+export function openRouteSocket(path: string): RouteSocket {
   const { call } = loadKernel();
-  const socket = insideNamespace(namespace, () =>
-    call('socket', AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE),
-  );
+  const socket = insideNamespace(path, () => call('socket', AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE));
   let sequence = 0;
   return {
     request(what, type, flags, body) {
@@ -80,23 +81,32 @@ function answerTo(what: string, call: Kernel['call'], socket: number): Buffer | 
   }
 }
 
+/** Calls `action` with a descriptor of the network namespace that the file `path` is. */
+export function withNamespace<T>(path: string, action: (namespace: number) => T): T {
+  const namespace = openSync(path, 'r');
+  try {
+    return action(namespace);
+  } finally {
+    closeSync(namespace);
+  }
+}
+
 /**
- * Calls `action` in a network namespace. Only this thread is there, and only until `action` returns: it must not leave
+ * Calls `action` in the network namespace that the file `path` is. Only this thread is there, and only until `action` returns: it must not leave
  * anything to be done later.
  */
-export function insideNamespace<T>(namespace: number, action: () => T): T {
+export function insideNamespace<T>(path: string, action: () => T): T {
   const { call } = loadKernel();
-  const home = openSync('/proc/thread-self/ns/net', 'r');
-  try {
-    call('setns', namespace, CLONE_NEWNET);
-    try {
-      return action();
-    } finally {
-      call('setns', home, CLONE_NEWNET);
-    }
-  } finally {
-    closeSync(home);
-  }
+  return withNamespace(OWN_NAMESPACE, (home) =>
+    withNamespace(path, (namespace) => {
+      call('setns', namespace, CLONE_NEWNET);
+      try {
+        return action();
+      } finally {
+        call('setns', home, CLONE_NEWNET);
+      }
+    }),
+  );
 }
 
 /** Loads what takes 2 ms, for whoever has to wait anyway. Throws UNSUPPORTED. */

@@ -5,7 +5,7 @@ import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { bothDone } from '../both-done.ts';
 import { BRIDGE, switchRules, UPLINK } from './filter.ts';
 import { type Links, withLinks } from './links.ts';
-import { insideNamespace, NetlinkError, prepareNetlink } from './netlink.ts';
+import { insideNamespace, NetlinkError, OWN_NAMESPACE, prepareNetlink } from './netlink.ts';
 import { runTool } from './run-tool.ts';
 import { gatewayOf, macOf, portOf, type Subnet, uplinkOf } from './subnet.ts';
 
@@ -34,19 +34,15 @@ export function layBridge(subnet: Subnet, cable: Cable, uplink: string | undefin
     if (uplink !== undefined) {
       links.addAddress(BRIDGE, gatewayOf(subnet), subnet.prefix);
       const { inside, outside } = uplinkOf(subnet);
-      const here = openSync('/proc/thread-self/ns/net', 'r');
-      try {
-        links.addPair(UPLINK, { name: uplink, namespace: here });
-      } finally {
-        closeSync(here);
-      }
+      links.addPair(UPLINK, { name: uplink, namespace: OWN_NAMESPACE });
       links.addAddress(UPLINK, inside, 31);
       links.raise(UPLINK);
       links.addDefaultRoute(outside);
     }
     lay(links, cable);
   });
-  if (uplink !== undefined) forwardPackets(file);
+  // A setting of the switch's namespace.
+  if (uplink !== undefined) insideNamespace(file, () => writeFileSync('/proc/sys/net/ipv4/ip_forward', '1'));
 }
 
 /** Connects a further container. `through` is a file that is the switch's namespace. */
@@ -88,27 +84,12 @@ export function configure(
 
 function lay(links: Links, { pid, address, device }: Cable): void {
   const port = portOf(address);
-  const container = openSync(`/proc/${pid}/ns/net`, 'r');
-  try {
-    links.addPair(port, { name: device, namespace: container, mac: macOf(address) });
-  } finally {
-    closeSync(container);
-  }
+  links.addPair(port, { name: device, namespace: `/proc/${pid}/ns/net`, mac: macOf(address) });
   links.raise(port, BRIDGE);
 }
 
 function namespaceOf({ pid, pin }: Cable): string {
   return `/proc/${pid}/root${pin}`;
-}
-
-/** A setting of the switch's namespace. */
-function forwardPackets(file: string): void {
-  const namespace = openSync(file, 'r');
-  try {
-    insideNamespace(namespace, () => writeFileSync('/proc/sys/net/ipv4/ip_forward', '1'));
-  } finally {
-    closeSync(namespace);
-  }
 }
 
 function makeFile(path: string): void {

@@ -5,11 +5,9 @@ import { createHash } from 'node:crypto';
 import { hostRules, hostTable, UPLINK_PREFIX } from './filter.ts';
 import { hasDefaultRoute, hostForwards, interfaces, readOr } from './host-routes.ts';
 import { withLinks } from './links.ts';
+import { OWN_NAMESPACE } from './netlink.ts';
 import { runTool, ToolError } from './run-tool.ts';
 import { type Subnet, uplinkOf } from './subnet.ts';
-
-/** This process's network namespace. */
-const OWN = '/proc/self/ns/net';
 
 /** The host's end of a network's way out; other stores have other names. At most 15 letters (IFNAMSIZ). */
 export function uplinkName(folder: string, network: string): string {
@@ -38,7 +36,7 @@ export async function loadHostRules(name: string): Promise<void> {
 
 /** Takes away the end of a switch that is gone: the kernel takes its time to remove what was in a namespace. */
 export function removeOldUplink(name: string): void {
-  if (interfaces().includes(name)) withLinks(OWN, (links) => links.remove(name));
+  if (interfaces().includes(name)) withLinks(OWN_NAMESPACE, (links) => links.remove(name));
 }
 
 /** Takes the host's rules away; the pair goes with the switch. `outside`: a file that is the host's namespace, unless this is it. */
@@ -58,7 +56,7 @@ function inUserNamespace(): boolean {
 
 /** Gives the host's end its address, once the switch is there. */
 export function raiseUplink(name: string, subnet: Subnet): void {
-  withLinks(OWN, (links) => {
+  withLinks(OWN_NAMESPACE, (links) => {
     links.addAddress(name, uplinkOf(subnet).outside, 31);
     links.raise(name);
   });
