@@ -1,5 +1,6 @@
 // A blob's bytes on their way into a decoder, and what decoders of both formats do with them.
 import { OciError } from '../errors.ts';
+import type { CheckpointFinder } from './checkpoints.ts';
 
 /** The blob bytes read but not yet used. */
 export interface BlobInput {
@@ -12,6 +13,15 @@ export interface BlobInput {
 
 /** Writes inflated bytes into `slab` from `start` on; returns where they end, short of its length only at the end. */
 export type Fill = (slab: Buffer, start: number) => number;
+
+/** What both decoders are told. */
+export interface DecoderOptions {
+  /** Whether to compute and compare the format's own checksums. */
+  checksum: boolean;
+  /** Blob bytes used up. */
+  position(): number;
+  finder: CheckpointFinder | undefined;
+}
 
 /** Reads to the end of the blob, for its digest. */
 export function drain(input: BlobInput): void {

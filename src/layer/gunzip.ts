@@ -2,23 +2,11 @@
 // is: pigz, bgzip and estargz write many members; NULs or junk after the last are ignored, as gzip(1) does.
 import { crc32 } from 'node:zlib';
 import { OciError } from '../errors.ts';
-import { type BlobInput, drain, type Fill, truncated } from './blob-input.ts';
-import {
-  type Checkpoint,
-  type CheckpointFinder,
-  FRESH,
-  resumePrefix,
-  WINDOW,
-  windowOf,
-} from './checkpoints.ts';
+import { type BlobInput, type DecoderOptions, drain, type Fill, truncated } from './blob-input.ts';
+import { type Checkpoint, FRESH, resumePrefix, WINDOW, windowOf } from './checkpoints.ts';
 import type { ZlibSteps } from './zlib-steps.ts';
 
-interface GunzipOptions {
-  /** Whether to compute and compare gzip's own checksum. */
-  checksum: boolean;
-  /** Blob bytes used up. */
-  position(): number;
-  finder: CheckpointFinder | undefined;
+interface GunzipOptions extends DecoderOptions {
   /** Where to begin, when that is not the blob's start. */
   checkpoint: Checkpoint | undefined;
 }

@@ -70,21 +70,17 @@ export function inflate(source: ByteSource, options: InflateOptions = {}): SlabR
   const compression = resume?.compression ?? sniff(input.buffer.subarray(0, input.to));
   const finder = options.onCheckpoint && createCheckpointFinder(options.onCheckpoint);
   const zlib = compression === 'none' ? undefined : compression === 'gzip' ? inflateSteps() : zstdSteps();
+  const decoder = {
+    checksum: options.digested !== true,
+    position: () => bytesIn - (input.to - input.from),
+    finder,
+  };
   const fill =
     zlib === undefined
       ? copy(input, read)
       : compression === 'gzip'
-        ? gunzip(input, zlib, {
-            checksum: options.digested !== true,
-            position: () => bytesIn - (input.to - input.from),
-            finder,
-            checkpoint: resume?.checkpoint,
-          })
-        : unzstd(input, zlib, {
-            checksum: options.digested !== true,
-            position: () => bytesIn - (input.to - input.from),
-            finder,
-          });
+        ? gunzip(input, zlib, { ...decoder, checkpoint: resume?.checkpoint })
+        : unzstd(input, zlib, decoder);
   if (resume !== undefined) skipOutput(fill, resume.output - (resume.checkpoint?.output ?? 0));
   let own: Buffer | undefined;
   const takeSlab =

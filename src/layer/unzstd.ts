@@ -1,23 +1,14 @@
 // zstd (RFC 8878), frame behind frame; junk after the last is ignored, as with gzip.
 import { OciError } from '../errors.ts';
-import { type BlobInput, drain, type Fill, truncated } from './blob-input.ts';
-import type { CheckpointFinder } from './checkpoints.ts';
+import { type BlobInput, type DecoderOptions, drain, type Fill, truncated } from './blob-input.ts';
 import type { ZlibFailure, ZlibSteps } from './zlib-steps.ts';
 import { createZstdFrames } from './zstd-frames.ts';
-
-interface UnzstdOptions {
-  /** Whether to compute and compare the frames' own checksums. */
-  checksum: boolean;
-  /** Blob bytes used up. */
-  position(): number;
-  finder: CheckpointFinder | undefined;
-}
 
 /** Decompresses `input`, which begins with a frame. Throws LAYER_INVALID. */
 export function unzstd(
   input: BlobInput,
   zlib: ZlibSteps,
-  { checksum, position, finder }: UnzstdOptions,
+  { checksum, position, finder }: DecoderOptions,
 ): Fill {
   const frames = checksum ? undefined : createZstdFrames();
   /** Of the input: what the decoder may have, and what is left out behind that. */
