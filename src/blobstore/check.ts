@@ -1,5 +1,4 @@
 // `check`: is the store what it should be? A named list of steps, each with its problems and its time. Changes nothing.
-
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';

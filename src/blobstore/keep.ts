@@ -3,7 +3,6 @@
 //
 // An old file is made young under the blob's lock, which gc holds while it looks and removes: a blob that was found is
 // never swept a moment later. One made young without the lock is put back by gc, which looks again (see sweepFile).
-
 import { utimesSync } from 'node:fs';
 import { OciError, systemCode } from '../errors.ts';
 import type { Descriptor } from '../manifest/descriptor.ts';

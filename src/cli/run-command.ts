@@ -1,7 +1,5 @@
 // A command that is named is run without oclif's search for one: that reads package and manifest, looks for plugins, hooks
 // and themes, and takes 10 ms. Its flags, its arguments and its help stay oclif's.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Command, Config } from '@oclif/core';
 import type { OciCommand } from './command.ts';
 import { flagsFirst } from './flags-first.ts';
@@ -35,12 +33,11 @@ function asksForHelp(words: string[], { flags, baseFlags, ownWordsFirst }: Comma
   return !line.includes('--') || line.indexOf('--help') < line.indexOf('--');
 }
 
-/** What commands ask oclif for beside their flags: the names of the program and its version. */
+/** What commands ask oclif for beside their flags: the program's name, and the folder of its package.json. */
 function plainConfig(root: string): Config {
   const oclif = new Config({ root });
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   oclif.bin = 'ocitool';
-  oclif.version = version;
+  oclif.root = root;
   // There are none, which oclif finds out by looking for plugins.
   oclif.runHook = async () => ({ successes: [], failures: [] });
   return oclif;

@@ -37,8 +37,7 @@ export default class Ls extends OciCommand<typeof Ls> {
           return Array.from(listTree(tree, path, options), describeNode);
         },
       };
-      const listing = listNames(tree, path, options);
-      answer(json, () => listingBytes(listing));
+      answer(json, () => listingBytes(listNames(tree, path, options)));
     } finally {
       await opened.close();
     }

@@ -1,6 +1,5 @@
 // Reads one layer to its end, in one pass: inflate, hash, read headers and, for an unpack, write the files.
 // It blocks from first byte to last, so it runs in a worker.
-
 import { OciError } from '../errors.ts';
 import { openBytes } from '../layer/byte-source.ts';
 import { baseOf, cleanPath } from '../layer/entry-path.ts';

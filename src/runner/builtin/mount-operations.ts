@@ -1,6 +1,5 @@
 // Operations on mounts. Each mount is made detached (fsmount or a clone), gets its attributes while nobody sees it, and
 // is then moved to a target that was opened by looking it up below the container's root.
-
 import { bytes, failedWith } from '../kernel.ts';
 import {
   type Context,

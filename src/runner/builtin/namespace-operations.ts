@@ -1,5 +1,4 @@
 // Operations on the process as the kernel sees it from outside: its namespaces, cgroups, and who may look at it.
-
 import { bytes, failedWith } from '../kernel.ts';
 import { type Context, type Handlers, writeHostFile } from './context.ts';
 import {

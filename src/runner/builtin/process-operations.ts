@@ -1,5 +1,4 @@
 // Operations on the process as its program will find it: terminal, limits, directory, signals, and the program itself.
-
 import { bytes, cString, failedWith, SystemCallError } from '../kernel.ts';
 import { type Context, ensureInside, type Handlers, openHow, openInside, statusOf } from './context.ts';
 import {

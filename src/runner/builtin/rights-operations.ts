@@ -1,5 +1,4 @@
 // Operations on what the process may do: capabilities, user and groups, and the filter of its system calls.
-
 import { bytes, failedWith } from '../kernel.ts';
 import type { Context, Handlers } from './context.ts';
 import {
